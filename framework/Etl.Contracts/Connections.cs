@@ -1,0 +1,72 @@
+using Apache.Arrow;
+
+namespace Etl.Contracts;
+
+/// <summary>
+/// A named system, made from its options without I/O. Implement also <see cref="ITableCatalog"/> where the system has tables, or
+/// <see cref="IObjectStore"/> where it keeps objects. One instance serves a run; the engine disposes it at the end.
+/// </summary>
+public interface IConnection : IAsyncDisposable
+{
+    /// <summary>What a person calls this place in a report or an error: host, database, folder. Never a secret.</summary>
+    string Display { get; }
+
+    /// <summary>Connects and comes back, so that a wrong password or host is told before any work. Throws <see cref="EtlException"/>.</summary>
+    ValueTask CheckAsync(CancellationToken cancel);
+
+    /// <summary>Whether trying again later may help (a lost connection, a deadlock, a full queue), as against a lasting error (a wrong password, a missing table).</summary>
+    bool IsTransient(Exception error);
+}
+
+/// <summary>A system with tables that can be listed and described: what <c>etl contract import</c>, <c>etl new</c> and drift checks ask.</summary>
+public interface ITableCatalog
+{
+    /// <summary>Tables whose <c>schema.name</c> matches a pattern with <c>*</c>; without a dot, of the connection's schema. Ordered by name.</summary>
+    ValueTask<IReadOnlyList<string>> ListTablesAsync(string pattern, CancellationToken cancel);
+
+    /// <summary>A table as it is now; null when it is not there.</summary>
+    ValueTask<TableDescription?> DescribeTableAsync(string table, CancellationToken cancel);
+}
+
+/// <summary>A live table.</summary>
+/// <param name="Name">As a pipeline would write it.</param>
+/// <param name="Columns">In the table's order.</param>
+/// <param name="PrimaryKey">Columns of the primary key, in order; empty when there is none.</param>
+public sealed record TableDescription(string Name, IReadOnlyList<ColumnDescription> Columns, IReadOnlyList<string> PrimaryKey);
+
+/// <summary>A column of a live table.</summary>
+/// <param name="Name">As stored.</param>
+/// <param name="Field">The Arrow field that extraction yields for it.</param>
+/// <param name="PhysicalType">The system's own name of the type, such as <c>numeric(12,2)</c>.</param>
+public sealed record ColumnDescription(string Name, Field Field, string PhysicalType);
+
+/// <summary>
+/// A flat store of immutable objects. Keys are relative, '/'-separated, without '..'. Formats are written against this and
+/// know no store; a store knows no format.
+/// </summary>
+public interface IObjectStore
+{
+    /// <summary>A location that readers of the data use, such as <c>s3://bucket/prefix/</c> or an absolute folder, for reports.</summary>
+    Uri Root { get; }
+
+    /// <summary>Writes a whole object from a stream; on failure nothing is visible. An existing object is replaced.</summary>
+    ValueTask PutAsync(string key, Stream content, CancellationToken cancel);
+
+    /// <summary>
+    /// Writes an object only if there is none: false when there is. The check and the write are one atomic step, which is what the
+    /// log of a lake rests on.
+    /// </summary>
+    ValueTask<bool> PutIfAbsentAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancel);
+
+    /// <summary>A stream of the object's bytes, to be disposed by the caller; null when there is none.</summary>
+    ValueTask<Stream?> GetAsync(string key, CancellationToken cancel);
+
+    /// <summary>The object's size in bytes; null when there is none.</summary>
+    ValueTask<long?> SizeAsync(string key, CancellationToken cancel);
+
+    /// <summary>Keys that start with <paramref name="prefix"/>, in ordinal order. A hint only: never derive state from a listing alone.</summary>
+    IAsyncEnumerable<string> ListAsync(string prefix, CancellationToken cancel);
+
+    /// <summary>Deletes an object; none there is no error.</summary>
+    ValueTask DeleteAsync(string key, CancellationToken cancel);
+}

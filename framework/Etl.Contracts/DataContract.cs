@@ -1,0 +1,29 @@
+using Apache.Arrow;
+
+namespace Etl.Contracts;
+
+/// <summary>The declared schema of one data set: one object of an Open Data Contract Standard (v3) file.</summary>
+/// <param name="Id">The contract's id.</param>
+/// <param name="Version">The contract's own version.</param>
+/// <param name="Name">The object's physical name: the table.</param>
+/// <param name="Columns">In declared order.</param>
+/// <param name="Path">The file, for errors.</param>
+public sealed record DataContract(string Id, string Version, string Name, IReadOnlyList<ContractColumn> Columns, string Path)
+{
+    /// <summary>Columns of the primary key, in order of <c>primaryKeyPosition</c>.</summary>
+    public IReadOnlyList<string> PrimaryKey { get; } =
+        [.. Columns.Where(c => c.PrimaryKeyPosition is not null).OrderBy(c => c.PrimaryKeyPosition).Select(c => c.Field.Name)];
+
+    /// <summary>The Arrow schema, keyed by the primary key.</summary>
+    public RowSchema Schema { get; } = new(
+        new Schema(Columns.Select(c => c.Field), null),
+        [.. Columns.Where(c => c.PrimaryKeyPosition is not null).OrderBy(c => c.PrimaryKeyPosition).Select(c => c.Field.Name)]);
+}
+
+/// <summary>A column of a contract.</summary>
+/// <param name="Field">Name, Arrow type and nullability (<c>required: true</c> is not nullable).</param>
+/// <param name="PhysicalType">The source's own type, such as <c>numeric(12,2)</c>; null if not said.</param>
+/// <param name="PrimaryKeyPosition">1-based; null when not of the key.</param>
+/// <param name="Unique">Declared unique by itself.</param>
+/// <param name="Classification">Such as <c>restricted</c>; obeyed where values are shown.</param>
+public sealed record ContractColumn(Field Field, string? PhysicalType, int? PrimaryKeyPosition, bool Unique, string? Classification);

@@ -1,0 +1,102 @@
+using Apache.Arrow;
+
+namespace Etl.Contracts;
+
+/// <summary>Writes batches to a target: stages them in parallel, then publishes them once. Made without I/O.</summary>
+public interface ILoader
+{
+    /// <summary>
+    /// What this load will do with rows of this schema, without I/O: mode, key, guarantee, and what it would issue. Throw
+    /// <see cref="EtlException"/> for a type or name that the target cannot hold.
+    /// </summary>
+    LoadPlan Describe(RowSchema input);
+
+    /// <summary>
+    /// Connects, creates what the state needs, takes the fence and the lease, reads the checkpoint. Throws
+    /// <see cref="LeaseHeldException"/> while another run holds the lease.
+    /// </summary>
+    ValueTask<ILoadSession> OpenAsync(LoadRequest request, CancellationToken cancel);
+}
+
+/// <summary>How a load changes its target.</summary>
+public enum LoadMode
+{
+    /// <summary>Adds the rows.</summary>
+    Append,
+
+    /// <summary>One row for each key: new keys are inserted, others updated, deletions applied.</summary>
+    Upsert,
+
+    /// <summary>The target holds these rows and no others.</summary>
+    Replace,
+
+    /// <summary>The partitions that these rows touch hold these rows and no others.</summary>
+    ReplacePartitions,
+
+    /// <summary>A log of versions: rows are added with their epoch and <c>_op</c>.</summary>
+    Changes,
+}
+
+/// <summary>What a load says of itself for the plan.</summary>
+/// <param name="Mode">How it changes the target.</param>
+/// <param name="Key">The key of <see cref="LoadMode.Upsert"/>; empty otherwise.</param>
+/// <param name="Target">The table or path, for people.</param>
+/// <param name="Guarantee">For example <c>exactly-once effect</c>, or what is left of it and why.</param>
+/// <param name="Statements">DDL and the publishing statement, as they would be issued to an empty target.</param>
+/// <param name="DeletesExcluded">Rows that stop passing are deleted: the engine sends excluded and refused rows of a key as deletions.</param>
+public sealed record LoadPlan(LoadMode Mode, IReadOnlyList<string> Key, string Target, string Guarantee, IReadOnlyList<string> Statements, bool DeletesExcluded = false);
+
+/// <summary>Who loads what.</summary>
+/// <param name="Key">The checkpoint's key.</param>
+/// <param name="Schema">Every batch has it.</param>
+/// <param name="RunId">The run.</param>
+/// <param name="FullRefresh">The source is read whole: the target is replaced by what is staged, in one step, whatever the mode.</param>
+/// <param name="Owner">Names this process in the lease, such as <c>host:pid</c>.</param>
+/// <param name="LeaseFor">The lease ends by itself after this, on the target's clock, unless renewed.</param>
+/// <param name="FailPoint">Called with the name of each point where a test may stop the process; does nothing in production.</param>
+public sealed record LoadRequest(
+    CheckpointKey Key, RowSchema Schema, string RunId, bool FullRefresh, string Owner, TimeSpan LeaseFor, Action<string> FailPoint);
+
+/// <summary>
+/// One run's hold on one target. Order of calls: <see cref="StageAsync"/> any number of times, several at once; then
+/// <see cref="PublishAsync"/> once, and only after <see cref="CommitOutcomeUnknownException"/> <see cref="ResolveAsync"/>; then dispose, which drops
+/// what was staged and not published and gives the lease back.
+/// </summary>
+public interface ILoadSession : IAsyncDisposable
+{
+    /// <summary>The number taken by this session; a publish with an older one is refused.</summary>
+    long Fence { get; }
+
+    /// <summary>What was last committed; null before the first time.</summary>
+    Checkpoint? Checkpoint { get; }
+
+    /// <summary>Calls of <see cref="StageAsync"/> that pay at a time.</summary>
+    int Parallelism { get; }
+
+    /// <summary>
+    /// Stages batches where no reader of the target sees them. The loader reads each batch before it asks for the next and does not
+    /// dispose it. On an exception the whole epoch is given up.
+    /// </summary>
+    ValueTask StageAsync(IAsyncEnumerable<RecordBatch> batches, CancellationToken cancel);
+
+    /// <summary>
+    /// Makes all that was staged visible, with the checkpoint and the audit row, in one atomic step, if the fence is still
+    /// this session's and the committed epoch is <c>next.N - 1</c>. Called with nothing staged too: then only the checkpoint moves.
+    /// Throws <see cref="FencedException"/>, <see cref="CommitOutcomeUnknownException"/>, or any other error: nothing was published.
+    /// </summary>
+    ValueTask<PublishResult> PublishAsync(Checkpoint next, CancellationToken cancel);
+
+    /// <summary>After an unknown outcome, on a new connection: whether <paramref name="next"/> (by its batch id) is committed.</summary>
+    ValueTask<bool> ResolveAsync(Checkpoint next, CancellationToken cancel);
+
+    /// <summary>Prolongs the lease; false when it was lost.</summary>
+    ValueTask<bool> RenewAsync(CancellationToken cancel);
+}
+
+/// <summary>What a publish did to the target.</summary>
+/// <param name="Inserted">Rows added.</param>
+/// <param name="Updated">Rows changed.</param>
+/// <param name="Deleted">Rows removed.</param>
+/// <param name="Unchanged">Rows staged that the target held already, equal in all columns.</param>
+/// <param name="Detail">A line for the report, such as <c>31 files in 30 partitions, 4.1 MB</c>; null if there is nothing to add.</param>
+public sealed record PublishResult(long Inserted, long Updated, long Deleted, long Unchanged, string? Detail = null);
