@@ -1,0 +1,71 @@
+using Etl.Contracts;
+using Etl.Runtime.Definition;
+using Etl.Runtime.Sql;
+
+namespace Etl.Runtime.Compilation;
+
+/// <summary>
+/// A pipeline as it will run: components made, SQL bound, rows typed on every edge. Nothing was connected. Its connections are
+/// disposed with it.
+/// </summary>
+public sealed class CompiledPipeline : IAsyncDisposable
+{
+    /// <summary>What was written.</summary>
+    public required PipelineDefinition Definition { get; init; }
+
+    /// <summary>Where it stands.</summary>
+    public required Project Project { get; init; }
+
+    /// <summary>In an order in which each comes after its inputs.</summary>
+    public required IReadOnlyList<PlanNode> Nodes { get; init; }
+
+    /// <summary>The connections that are used, by name.</summary>
+    public required IReadOnlyDictionary<string, IConnection> Connections { get; init; }
+
+    /// <summary><c>sha256:</c> and 64 hex characters, over all that decides what a run does to its rows.</summary>
+    public required string Hash { get; init; }
+
+    /// <summary>The node with an id.</summary>
+    public PlanNode Node(string id) => Nodes.First(n => n.Id == id);
+
+    /// <summary>The stage's rows on its way out, for each transform and extract stage, in order.</summary>
+    public required IReadOnlyDictionary<string, RowSchema> StageSchemas { get; init; }
+
+    /// <summary>The extract stages that a node's rows come from.</summary>
+    public IEnumerable<ExtractNode> SourcesOf(PlanNode node) =>
+        node is ExtractNode extract ? [extract] : node.Inputs.SelectMany(i => SourcesOf(Node(i))).Distinct();
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var connection in Connections.Values)
+        {
+            await connection.DisposeAsync();
+        }
+    }
+}
+
+/// <summary>A step of the plan; batches flow along <see cref="Inputs"/>.</summary>
+/// <param name="Id">Unique: a stage's id, that of the last stage for several in one query, or <c>stage/refusals</c> for the first half of a stage.</param>
+/// <param name="Inputs">Ids of the nodes that it reads.</param>
+/// <param name="Schema">The rows that leave it; for a load, the rows that enter.</param>
+public abstract record PlanNode(string Id, IReadOnlyList<string> Inputs, RowSchema Schema);
+
+/// <summary>Reads a source.</summary>
+public sealed record ExtractNode(string Id, RowSchema Schema, IExtractor Extractor, DataContract? Contract, StageDefinition Stage) : PlanNode(Id, [], Schema);
+
+/// <summary>Relational stages as one query.</summary>
+public sealed record SegmentNode(string Id, IReadOnlyList<string> Inputs, Segment Segment) : PlanNode(Id, Inputs, Segment.Output);
+
+/// <summary>A transformer in code.</summary>
+public sealed record TransformNode(string Id, IReadOnlyList<string> Inputs, RowSchema Schema, IBatchTransformer Transformer, StageDefinition Stage) : PlanNode(Id, Inputs, Schema);
+
+/// <summary>Writes a target.</summary>
+/// <param name="Id">The stage.</param>
+/// <param name="Inputs">One node.</param>
+/// <param name="Schema">The rows that enter.</param>
+/// <param name="Loader">The component.</param>
+/// <param name="Plan">What it says of itself.</param>
+/// <param name="Fingerprint">Of the settings that stored positions depend on.</param>
+/// <param name="Stage">As written.</param>
+public sealed record LoadNode(string Id, IReadOnlyList<string> Inputs, RowSchema Schema, ILoader Loader, LoadPlan Plan, string Fingerprint, StageDefinition Stage) : PlanNode(Id, Inputs, Schema);

@@ -1,0 +1,48 @@
+using Etl.Contracts;
+using Etl.Runtime.Definition;
+using Etl.Runtime.Diagnostics;
+using Etl.Runtime.Plugins;
+
+namespace Etl.Runtime.Compilation;
+
+/// <summary>
+/// From a definition to a plan, offline. <c>validate</c>, <c>plan</c> and <c>run</c> all call this, so what validates runs. Each pass adds what it
+/// finds to one bag; a later pass works on what the earlier ones could make sense of.
+/// </summary>
+public static class Compiler
+{
+    /// <summary>The plan, or null when the bag has errors.</summary>
+    public static async ValueTask<CompiledPipeline?> CompileAsync(
+        Project project, PipelineDefinition definition, ComponentFactory factory, Redactor redactor, DiagnosticBag bag)
+    {
+        var connections = new ConnectionPool(project, factory, redactor, bag);
+        CompiledPipeline? compiled = null;
+        try
+        {
+            var stages = StageResolver.Resolve(definition, factory, connections, redactor, bag);
+            GraphLinker.Link(definition, stages, bag);
+            var nodes = GraphTyper.Type(definition, stages, bag, out var schemas);
+            PlanChecks.Check(definition, project, nodes, bag);
+            compiled = bag.HasErrors ? null : new CompiledPipeline
+            {
+                Definition = definition,
+                Project = project,
+                Nodes = nodes,
+                Connections = connections.Opened,
+                Hash = PlanHash.Of(definition, nodes),
+                StageSchemas = schemas,
+            };
+            return compiled;
+        }
+        finally
+        {
+            if (compiled is null)
+            {
+                foreach (var connection in connections.Opened.Values)
+                {
+                    await connection.DisposeAsync();
+                }
+            }
+        }
+    }
+}

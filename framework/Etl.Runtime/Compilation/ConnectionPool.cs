@@ -1,0 +1,73 @@
+using Etl.Contracts;
+using Etl.Runtime.Definition;
+using Etl.Runtime.Diagnostics;
+using Etl.Runtime.Options;
+using Etl.Runtime.Plugins;
+
+namespace Etl.Runtime.Compilation;
+
+/// <summary>Makes each connection that a pipeline uses once, from its options, without I/O.</summary>
+internal sealed class ConnectionPool(Project project, ComponentFactory factory, Redactor redactor, DiagnosticBag bag)
+{
+    private readonly Dictionary<string, IConnection> _opened = [];
+    private readonly HashSet<string> _failed = [];
+
+    public IReadOnlyDictionary<string, IConnection> Opened => _opened;
+
+    /// <summary>The type of a connection; null when there is no such connection, which the bag says.</summary>
+    public ConnectionDefinition? Find(string name, SourceSpan span)
+    {
+        if (project.Connections.TryGetValue(name, out var definition))
+        {
+            return definition;
+        }
+
+        var known = project.Connections.Count == 0 ? "connections.yaml defines none" : $"there are: {string.Join(", ", project.Connections.Keys)}";
+        var closest = Suggest.Closest(name, project.Connections.Keys);
+        bag.AddError(span, "ETL3003", $"there is no connection '{name}'{(closest is null ? "" : $"; did you mean '{closest}'?")}", $"In {Path.Combine(project.Folder, "connections.yaml")} {known}.");
+        return null;
+    }
+
+    /// <summary>The connection; null when it could not be made, which the bag says.</summary>
+    public IConnection? Open(ConnectionDefinition definition)
+    {
+        if (_opened.TryGetValue(definition.Name, out var connection) || !_failed.Add(definition.Name))
+        {
+            return connection;
+        }
+
+        var descriptor = factory.Catalog.Find(ComponentKind.Connection, definition.Type);
+        if (descriptor is null)
+        {
+            var types = factory.Catalog.Components.Where(c => c.Kind == ComponentKind.Connection).Select(c => c.Name).ToList();
+            bag.AddError(
+                definition.TypeSpan, "ETL3004", $"no plugin offers the connection type '{definition.Type}'",
+                $"Installed: {string.Join(", ", types)}.{(Suggest.Closest(definition.Type, types) is { } closest ? $" Did you mean '{closest}'?" : "")}");
+            return null;
+        }
+
+        try
+        {
+            object? options = null;
+            if (factory.OptionsType(descriptor) is { } type)
+            {
+                options = OptionBinder.Bind(type, definition.With, definition.Span, bag, redactor);
+                if (options is null)
+                {
+                    return null;
+                }
+            }
+
+            connection = (IConnection)factory.Create(descriptor, options, null);
+        }
+        catch (EtlException e)
+        {
+            bag.AddError(e.OptionPath is null ? definition.Span : OptionBinder.SpanOf(definition.With, e.OptionPath, e.OptionOffset), e);
+            return null;
+        }
+
+        _failed.Remove(definition.Name);
+        _opened.Add(definition.Name, connection);
+        return connection;
+    }
+}

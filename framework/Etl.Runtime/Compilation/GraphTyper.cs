@@ -1,0 +1,349 @@
+using Etl.Contracts;
+using Etl.DuckDb;
+using Etl.Runtime.Definition;
+using Etl.Runtime.Diagnostics;
+using Etl.Runtime.Sql;
+
+namespace Etl.Runtime.Compilation;
+
+/// <summary>
+/// The pass "type": from stage to stage, each states the rows that leave it, and neighbouring relational stages are fused into one query.
+/// </summary>
+internal sealed class GraphTyper
+{
+    /// <summary>What the id of a node ends in that runs the refusals of a stage whose columns are made by the next node.</summary>
+    public const string FirstHalf = "/refusals";
+
+    private readonly DiagnosticBag _bag;
+    private readonly TypeBinder _binder;
+    private readonly IReadOnlyDictionary<string, string> _parameterTypes;
+    private readonly Dictionary<string, RowSchema> _schemas = [];
+    private readonly Dictionary<string, string> _nodeOf = [];
+    private readonly Dictionary<string, OpenSegment> _open = [];
+    private readonly List<PlanNode> _nodes = [];
+    private readonly Dictionary<string, int> _readers;
+
+    private GraphTyper(PipelineDefinition definition, DiagnosticBag bag, TypeBinder binder)
+    {
+        _bag = bag;
+        _binder = binder;
+        _parameterTypes = definition.Parameters.ToDictionary(p => p.Key, p => SqlTypeOf(p.Key, p.Value));
+        _readers = definition.Stages.SelectMany(s => s.From).GroupBy(f => f.Stage).ToDictionary(g => g.Key, g => g.Count());
+    }
+
+    // A query that can still grow: its last stage's node is made when something else reads from it.
+    private sealed record OpenSegment(SegmentBuilder Builder, List<string> InputNodes)
+    {
+        public string SelectList { get; set; } = "*";
+    }
+
+    /// <summary>The nodes in order; stages whose inputs could not be typed are left out, their cause being in the bag.</summary>
+    public static IReadOnlyList<PlanNode> Type(PipelineDefinition definition, IReadOnlyList<ResolvedStage> stages, DiagnosticBag bag, out IReadOnlyDictionary<string, RowSchema> schemas)
+    {
+        using var binder = new TypeBinder();
+        var typer = new GraphTyper(definition, bag, binder);
+        foreach (var stage in stages.Where(s => s.Component is not null && s.Definition.From.All(f => typer._schemas.ContainsKey(f.Stage))))
+        {
+            try
+            {
+                typer.Add(stage);
+            }
+            catch (EtlException e)
+            {
+                stage.Report(e, bag);
+            }
+        }
+
+        foreach (var last in typer._open.Keys.ToList())
+        {
+            typer.NodeOf(last);
+        }
+
+        schemas = typer._schemas;
+        return InOrder(typer._nodes);
+    }
+
+    private void Add(ResolvedStage stage)
+    {
+        switch (stage.Component)
+        {
+            case IExtractor extractor:
+                var source = extractor.DescribeOutput(stage.Contract);
+                _schemas[stage.Id] = source;
+                AddNode(stage.Id, new ExtractNode(stage.Id, source, extractor, stage.Contract, stage.Definition));
+                break;
+            case IRelationalTransformer relational:
+                AddRelational(stage, relational);
+                break;
+            case IBatchTransformer transformer:
+                RequireInputs(stage, 1);
+                var input = stage.Definition.From[0].Stage;
+                var output = transformer.DescribeOutput(_schemas[input]);
+                _schemas[stage.Id] = output;
+                AddNode(stage.Id, new TransformNode(stage.Id, [NodeOf(input)], output, transformer, stage.Definition));
+                break;
+            case ILoader loader:
+                RequireInputs(stage, 1);
+                AddLoad(stage, loader);
+                break;
+            default:
+                throw new EtlException("ETL5009", $"'{stage.Component!.GetType()}' implements none of the interfaces of a {stage.Definition.Kind.ToString().ToLowerInvariant()} component", "See the documentation of Etl.Contracts.");
+        }
+    }
+
+    private void AddLoad(ResolvedStage stage, ILoader loader)
+    {
+        var input = stage.Definition.From[0].Stage;
+        var schema = _schemas[input];
+        var plan = loader.Describe(schema);
+        var node = NodeOf(input);
+        if (plan.DeletesExcluded)
+        {
+            schema = EmitDeletions(node, schema);
+            plan = loader.Describe(schema);
+        }
+
+        var sources = SourcesOf(node).ToList();
+        var fingerprint = PlanHash.Short(sources.OrderBy(s => s.Id, StringComparer.Ordinal).Select(s => $"{s.Id} {s.Extractor.Capabilities.Kind} {s.Extractor.Capabilities.Fingerprint}").Append($"{plan.Mode} {string.Join(',', plan.Key)}"));
+        AddNode(stage.Id, new LoadNode(stage.Id, [node], schema, loader, plan, fingerprint, stage.Definition));
+    }
+
+    // Rows that stop passing leave the query as deletions of their key.
+    private RowSchema EmitDeletions(string node, RowSchema schema)
+    {
+        var at = _nodes.FindIndex(n => n.Id == node);
+        var withOp = schema.HasOp ? schema : schema with
+        {
+            Arrow = new Apache.Arrow.Schema(schema.Arrow.FieldsList.Append(new Apache.Arrow.Field(RowSchema.OpColumn, Apache.Arrow.Types.StringType.Default, false)), null),
+        };
+        if (_nodes[at] is SegmentNode { Segment: var segment } found)
+        {
+            _nodes[at] = found with { Segment = segment with { Output = withOp, EmitsDeletions = true }, Schema = withOp };
+            return withOp;
+        }
+
+        return schema;
+    }
+
+    private void AddRelational(ResolvedStage stage, IRelationalTransformer transformer)
+    {
+        var from = stage.Definition.From.Select(f => f.Stage).ToList();
+        var step = transformer.Describe([.. from.Select(f => new RelationalInput(f, _schemas[f]))]);
+        if (step is not (LookupStep or SetStep))
+        {
+            RequireInputs(stage, 1);
+        }
+
+        var segment = Continue(from[0], step) ?? Start(from[0]);
+        var builder = segment.Builder;
+        var component = stage.Definition.Component;
+        switch (step)
+        {
+            case RowLocalStep local:
+                if (local.Refusals.Count > 0 || local.TableRules.Count > 0 || local.Columns is null)
+                {
+                    builder.AddRefusals(stage.Id, component, local);
+                    Bind(stage, segment, _schemas[from[0]].Key, f => !IsRefusedWhenNull(local, f, builder.Schema) && Nullable(builder.Schema, f));
+                }
+
+                if (local.Columns is not null)
+                {
+                    if (builder.HasDeadLetters)
+                    {
+                        segment = Seal(segment, stage.Id + FirstHalf, from[0]);
+                        builder = segment.Builder;
+                    }
+
+                    var input = builder.Schema;
+                    builder.AddColumns(stage.Id, component, local, from[0]);
+                    Bind(stage, segment, local.Key ?? KeptKey(input, local.Columns, ""), f => NullableColumn(local.Columns, input, "", f));
+                }
+
+                break;
+            case DeduplicateStep deduplicate:
+                builder.AddDeduplicate(stage.Id, component, deduplicate);
+                var before = builder.Schema;
+                Bind(stage, segment, deduplicate.Key, f => Nullable(before, f));
+                break;
+            case LookupStep lookup:
+                RequireInputs(stage, 2);
+                var first = builder.Schema;
+                var second = new SegmentInput(from[1], _schemas[from[1]], new LookupInput(lookup.SecondKey, lookup.OnSeveral));
+                segment.InputNodes.Add(NodeOf(from[1]));
+                _binder.Declare(from[1], _schemas[from[1]]);
+                builder.AddLookup(stage.Id, component, lookup, second, from[0]);
+                var qualifier = SqlText.Quote(from[0]) + ".";
+                Bind(stage, segment, lookup.OnSeveral == SeveralMatches.All ? [] : KeptKey(first, lookup.Columns, qualifier), f => NullableColumn(lookup.Columns, first, qualifier, f));
+                break;
+            case SetStep set:
+                foreach (var other in from.Skip(1))
+                {
+                    segment.InputNodes.Add(NodeOf(other));
+                    _binder.Declare(other, _schemas[other]);
+                }
+
+                builder.AddSet(stage.Id, component, set, from.Skip(1).Select(f => new SegmentInput(f, _schemas[f])));
+                Bind(stage, segment, set.Key, _ => true);
+                break;
+            default:
+                throw new EtlException("ETL5009", $"'{step.GetType()}' is no step that this version knows");
+        }
+
+        _schemas[stage.Id] = segment.Builder.Schema;
+        _open[stage.Id] = segment;
+        CheckTableRules(stage, segment.Builder);
+    }
+
+    private OpenSegment? Continue(string input, RelationalStep step)
+    {
+        if (_readers[input] > 1 || !_open.TryGetValue(input, out var segment) || !segment.Builder.Accepts(step))
+        {
+            return null;
+        }
+
+        _open.Remove(input);
+        return segment;
+    }
+
+    private OpenSegment Start(string input)
+    {
+        var node = NodeOf(input);
+        _binder.Declare(input, _schemas[input]);
+        return new OpenSegment(new SegmentBuilder(_parameterTypes, [new SegmentInput(input, _schemas[input])]), [node]);
+    }
+
+    // The first half of a stage whose refused rows must keep the columns that they came with.
+    private OpenSegment Seal(OpenSegment segment, string node, string relation)
+    {
+        _nodes.Add(Finish(segment, node));
+        var schema = segment.Builder.Schema;
+        _binder.Declare(relation, schema);
+        return new OpenSegment(new SegmentBuilder(_parameterTypes, [new SegmentInput(relation, schema)]), [node]);
+    }
+
+    private string NodeOf(string stage)
+    {
+        if (_open.Remove(stage, out var segment))
+        {
+            AddNode(stage, Finish(segment, stage));
+        }
+
+        return _nodeOf[stage];
+    }
+
+    private static SegmentNode Finish(OpenSegment segment, string id) => new(id, [.. segment.InputNodes], segment.Builder.Build(segment.SelectList));
+
+    private void AddNode(string stage, PlanNode node)
+    {
+        _nodes.Add(node);
+        _nodeOf[stage] = node.Id;
+    }
+
+    private IEnumerable<ExtractNode> SourcesOf(string node)
+    {
+        var n = _nodes.Find(n => n.Id == node)!;
+        return n is ExtractNode extract ? [extract] : n.Inputs.SelectMany(SourcesOf).Distinct();
+    }
+
+    private void Bind(ResolvedStage stage, OpenSegment segment, IReadOnlyList<string> key, Func<string, bool> nullable)
+    {
+        try
+        {
+            var (schema, select) = _binder.Bind(segment.Builder.VisibleQuery());
+            var fields = schema.FieldsList.Select(f => new Apache.Arrow.Field(f.Name, f.DataType, nullable(f.Name))).ToList();
+            segment.Builder.Schema = new RowSchema(new Apache.Arrow.Schema(fields, null), key);
+            segment.SelectList = select;
+        }
+        catch (DuckException e)
+        {
+            throw Located(stage, e, segment.Builder.Text.OriginOf);
+        }
+    }
+
+    private void CheckTableRules(ResolvedStage stage, SegmentBuilder builder)
+    {
+        foreach (var rule in builder.TableRules.Where(r => r.Stage == stage.Id))
+        {
+            var aggregates = string.Concat(rule.Rule.Aggregates.Select(a => $", {a.Value.Text} AS {SqlText.Quote(a.Key)}"));
+            var composer = new SqlComposer(_parameterTypes).Add("SELECT ").Add(rule.Rule.Expect, stage.Id);
+            try
+            {
+                _binder.BindExpression($"{composer} FROM (SELECT {TableRuleCounts.Typed}{aggregates} FROM ({builder.VisibleQuery()}))");
+            }
+            catch (DuckException e)
+            {
+                throw Located(stage, e, composer.OriginOf);
+            }
+        }
+    }
+
+    private static EtlException Located(ResolvedStage stage, DuckException e, Func<int, (string Stage, string OptionPath, int Offset)?> originOf)
+    {
+        var origin = e.Error.Position is { } position ? originOf(position) : null;
+        return new EtlException("ETL3015", e.Error.Message, e.Hint, e)
+        {
+            OptionPath = origin?.Stage == stage.Id ? origin.Value.OptionPath : null,
+            OptionOffset = origin?.Stage == stage.Id ? origin.Value.Offset : null,
+        };
+    }
+
+    private static bool Nullable(RowSchema schema, string column) => schema.Index(column) is var i && (i < 0 || schema.Arrow.FieldsList[i].IsNullable);
+
+    // With deletions in the stream a refused NULL may still pass, in a row that deletes.
+    private static bool IsRefusedWhenNull(RowLocalStep step, string column, RowSchema schema) =>
+        !schema.HasOp && step.Refusals.Any(r => r.Action != RefusalAction.Warn && r.When.Text == $"{SqlText.Quote(column)} IS NULL");
+
+    private static bool NullableColumn(IReadOnlyList<ColumnExpression> columns, RowSchema input, string qualifier, string name)
+    {
+        var column = columns.FirstOrDefault(c => c.Name == name);
+        return column is null ? Nullable(input, name) : column.Nullable ?? (Referenced(column, input, qualifier) is not { } source || Nullable(input, source));
+    }
+
+    private static string? Referenced(ColumnExpression column, RowSchema input, string qualifier) =>
+        input.Names.FirstOrDefault(n => column.Expression.Text == qualifier + SqlText.Quote(n) || column.Expression.Text == SqlText.Quote(n));
+
+    private static IReadOnlyList<string> KeptKey(RowSchema input, IReadOnlyList<ColumnExpression> columns, string qualifier)
+    {
+        var kept = input.Key.Select(k => columns.FirstOrDefault(c => Referenced(c, input, qualifier) is { } r && string.Equals(r, k, StringComparison.OrdinalIgnoreCase))?.Name).ToList();
+        return kept.Contains(null) ? [] : [.. kept.Select(k => k!)];
+    }
+
+    private static void RequireInputs(ResolvedStage stage, int count)
+    {
+        if (stage.Definition.From.Count != count)
+        {
+            throw new EtlException("ETL3055", $"'{stage.Definition.Component}' reads from {(count == 1 ? "one stage" : $"{count} stages")}, not {stage.Definition.From.Count}");
+        }
+    }
+
+    private static string SqlTypeOf(string name, object value) => value switch
+    {
+        string => "VARCHAR",
+        bool => "BOOLEAN",
+        long => "BIGINT",
+        decimal => "DECIMAL(18,6)",
+        DateOnly => "DATE",
+        DateTimeOffset => "TIMESTAMPTZ",
+        _ => throw new InvalidOperationException($"parameter {name} is a {value.GetType()}"),
+    };
+
+    private static List<PlanNode> InOrder(List<PlanNode> nodes)
+    {
+        var ordered = new List<PlanNode>();
+        void Visit(PlanNode node)
+        {
+            foreach (var input in node.Inputs)
+            {
+                Visit(nodes.Find(n => n.Id == input)!);
+            }
+
+            if (!ordered.Contains(node))
+            {
+                ordered.Add(node);
+            }
+        }
+
+        nodes.ForEach(Visit);
+        return ordered;
+    }
+}

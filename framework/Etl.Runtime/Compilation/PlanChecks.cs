@@ -1,0 +1,124 @@
+using Etl.Contracts;
+using Etl.Runtime.Definition;
+using Etl.Runtime.Diagnostics;
+using Etl.Runtime.Sql;
+
+namespace Etl.Runtime.Compilation;
+
+/// <summary>The pass "check": combinations that would lose or double rows, found before anything is read.</summary>
+internal static class PlanChecks
+{
+    public static void Check(PipelineDefinition definition, Project project, IReadOnlyList<PlanNode> nodes, DiagnosticBag bag)
+    {
+        var byId = nodes.ToDictionary(n => n.Id);
+        foreach (var load in nodes.OfType<LoadNode>())
+        {
+            var upstream = Upstream(load, byId).ToList();
+            CheckKey(load, bag);
+            CheckIncrement(load, upstream, bag);
+            CheckDeletesExcluded(load, nodes, bag);
+        }
+
+        CheckTargets(nodes, bag);
+        if (definition.Policies.DeadLetters?.Connection is { } connection && !project.Connections.ContainsKey(connection))
+        {
+            bag.AddError(definition.IdSpan, "ETL3003", $"there is no connection '{connection}', which policies.dead_letters names");
+        }
+    }
+
+    private static void CheckKey(LoadNode load, DiagnosticBag bag)
+    {
+        if (load.Plan.Mode != LoadMode.Upsert)
+        {
+            return;
+        }
+
+        foreach (var column in load.Plan.Key)
+        {
+            if (load.Schema.Index(column) is var i && i >= 0 && load.Schema.Arrow.FieldsList[i].IsNullable)
+            {
+                bag.AddError(load.Stage.ComponentSpan, "ETL3041", $"the key column '{column}' of '{load.Id}' can be NULL here", $"Refuse such rows above: a `check` with not_null: [{column}], or declare the column required in the contract.");
+            }
+        }
+
+        var known = load.Schema.Key;
+        if (known.Count == 0 || known.Any(k => !load.Plan.Key.Contains(k, StringComparer.OrdinalIgnoreCase)))
+        {
+            bag.AddError(
+                load.Stage.ComponentSpan, "ETL3042",
+                $"'{load.Id}' upserts by ({string.Join(", ", load.Plan.Key)}), which is not known to be unique here{(known.Count == 0 ? "" : $": ({string.Join(", ", known)}) is")}",
+                $"Add a `deduplicate` with key: [{string.Join(", ", load.Plan.Key)}] above it, or declare the primary key in the contract.");
+        }
+    }
+
+    private static void CheckIncrement(LoadNode load, List<PlanNode> upstream, DiagnosticBag bag)
+    {
+        var sources = upstream.OfType<ExtractNode>().ToList();
+        var incremental = sources.Where(s => s.Extractor.Capabilities.Incremental).ToList();
+        if (load.Plan.Mode == LoadMode.Append && incremental.Count < sources.Count)
+        {
+            var again = sources.Except(incremental).Select(s => s.Id);
+            bag.AddError(load.Stage.ComponentSpan, "ETL3040", $"'{load.Id}' appends what '{string.Join("', '", again)}' reads in full each time: every run would add all rows again", "Make the extract incremental, or use mode: upsert or replace.");
+        }
+
+        if (load.Plan.Mode == LoadMode.Append && load.Schema.HasOp)
+        {
+            bag.AddError(load.Stage.ComponentSpan, "ETL3048", $"'{load.Id}' appends rows some of which are deletions", "Use mode: upsert, or remove deleted_when.");
+        }
+
+        if (load.Plan.Mode is LoadMode.Replace or LoadMode.ReplacePartitions && incremental.Count > 0)
+        {
+            bag.AddError(load.Stage.ComponentSpan, "ETL3043", $"'{load.Id}' replaces, but '{string.Join("', '", incremental.Select(s => s.Id))}' reads only what changed: the rest would be gone", "Remove `incremental` from the extract, or use mode: upsert.");
+        }
+
+        var sets = upstream.OfType<SegmentNode>().Where(s => s.Segment.Stages.Any(t => t.Component == "aggregate")).ToList();
+        if (sets.Count > 0 && incremental.Count > 0)
+        {
+            bag.AddError(load.Stage.ComponentSpan, "ETL3044", $"'{load.Id}' takes an aggregate over '{incremental[0].Id}', which reads only what changed: totals of a part would replace totals of the whole", "Remove `incremental` from the extract.");
+        }
+
+        if (incremental.Count > 1)
+        {
+            bag.AddError(load.Stage.ComponentSpan, "ETL3045", $"'{load.Id}' joins '{string.Join("' with '", incremental.Select(s => s.Id))}', each of which reads only what changed: rows whose partner did not change would find no match", "Read one of them in full: remove its `incremental`.");
+        }
+        else if (incremental.Count == 1 && sources.Count > 1)
+        {
+            bag.AddWarning(load.Stage.ComponentSpan, "ETL3049", $"a change in '{string.Join("', '", sources.Except(incremental).Select(s => s.Id))}' does not reach rows of '{load.Id}' that were loaded before", "Run with --full-refresh after such a change.");
+        }
+    }
+
+    // Rows that stop passing become deletions for all loads behind the refusing query, or for none.
+    private static void CheckDeletesExcluded(LoadNode load, IReadOnlyList<PlanNode> nodes, DiagnosticBag bag)
+    {
+        if (!load.Plan.DeletesExcluded)
+        {
+            var refuses = nodes.OfType<SegmentNode>().Where(s => s.Segment.Verdicts.Any(v => v.Fate != Fate.Deduplicated));
+            if (load.Plan.Mode == LoadMode.Upsert && nodes.OfType<ExtractNode>().Any(e => e.Extractor.Capabilities.Incremental) && refuses.Any(s => Reaches(s.Id, load, nodes)))
+            {
+                bag.AddWarning(load.Stage.ComponentSpan, "ETL3047", $"a row of '{load.Id}' whose newest version is excluded or refused stays there as it was", "Say `on_excluded: delete` to remove it.");
+            }
+
+            return;
+        }
+
+        var siblings = nodes.OfType<LoadNode>().Where(l => l.Inputs[0] == load.Inputs[0] && !l.Plan.DeletesExcluded).ToList();
+        if (siblings.Count > 0 || nodes.OfType<SegmentNode>().Any(s => s.Inputs.Any(i => i == load.Inputs[0])))
+        {
+            bag.AddError(load.Stage.ComponentSpan, "ETL3046", $"'{load.Id}' deletes rows that stop passing, and other stages read the same rows without it", "Give all loads of these rows the same on_excluded.");
+        }
+    }
+
+    private static void CheckTargets(IReadOnlyList<PlanNode> nodes, DiagnosticBag bag)
+    {
+        foreach (var group in nodes.OfType<LoadNode>().GroupBy(l => (l.Stage.Connection, l.Plan.Target)).Where(g => g.Count() > 1))
+        {
+            bag.AddError(group.Last().Stage.ComponentSpan, "ETL3056", $"'{group.First().Id}' and '{group.Last().Id}' load the same target, {group.Key.Target}", "Load it once.");
+        }
+    }
+
+    private static bool Reaches(string node, PlanNode from, IReadOnlyList<PlanNode> nodes) =>
+        from.Inputs.Any(i => i == node || Reaches(node, nodes.First(n => n.Id == i), nodes));
+
+    private static IEnumerable<PlanNode> Upstream(PlanNode node, Dictionary<string, PlanNode> nodes) =>
+        node.Inputs.SelectMany(i => Upstream(nodes[i], nodes).Append(nodes[i])).Distinct();
+}

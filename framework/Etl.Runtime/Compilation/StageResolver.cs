@@ -1,0 +1,81 @@
+using Etl.Contracts;
+using Etl.Runtime.Definition;
+using Etl.Runtime.Diagnostics;
+using Etl.Runtime.Options;
+using Etl.Runtime.Plugins;
+
+namespace Etl.Runtime.Compilation;
+
+/// <summary>The passes "resolve components" and "bind options": from names to instances.</summary>
+internal static class StageResolver
+{
+    public static IReadOnlyList<ResolvedStage> Resolve(PipelineDefinition definition, ComponentFactory factory, ConnectionPool connections, Redactor redactor, DiagnosticBag bag)
+    {
+        var stages = new List<ResolvedStage>();
+        foreach (var stage in definition.Stages)
+        {
+            var contract = stage.Contract is null ? null : ContractReader.Read(stage.Contract, bag, stage.ContractSpan);
+            stages.Add(new ResolvedStage(stage, Make(stage, factory, connections, redactor, bag), contract));
+        }
+
+        return stages;
+    }
+
+    private static object? Make(StageDefinition stage, ComponentFactory factory, ConnectionPool connections, Redactor redactor, DiagnosticBag bag)
+    {
+        var kind = stage.Kind switch { StageKind.Extract => ComponentKind.Extractor, StageKind.Load => ComponentKind.Loader, _ => ComponentKind.Transformer };
+        var connection = stage.Connection is null ? null : connections.Find(stage.Connection, stage.ConnectionSpan);
+        if (stage.Connection is not null && connection is null)
+        {
+            return null;
+        }
+
+        var descriptor = factory.Catalog.Find(kind, stage.Component, connection?.Type);
+        if (descriptor is null)
+        {
+            ReportUnknown(stage, kind, connection, factory.Catalog, bag);
+            return null;
+        }
+
+        try
+        {
+            object? options = null;
+            if (factory.OptionsType(descriptor) is { } type && (options = OptionBinder.Bind(type, stage.With, stage.ComponentSpan, bag, redactor)) is null)
+            {
+                return null;
+            }
+
+            if (factory.ConnectionParameter(descriptor) is null && stage.Connection is not null)
+            {
+                bag.AddError(stage.ConnectionSpan, "ETL3005", $"'{stage.Component}' uses no connection", "Remove the line.");
+                return null;
+            }
+
+            var opened = connection is null ? null : connections.Open(connection);
+            return connection is not null && opened is null ? null : factory.Create(descriptor, options, opened);
+        }
+        catch (EtlException e)
+        {
+            new ResolvedStage(stage, null, null).Report(e, bag);
+            return null;
+        }
+    }
+
+    private static void ReportUnknown(StageDefinition stage, ComponentKind kind, ConnectionDefinition? connection, PluginCatalog catalog, DiagnosticBag bag)
+    {
+        var what = kind.ToString().ToLowerInvariant();
+        var named = catalog.Named(kind, stage.Component).Select(c => c.For!).ToList();
+        if (named.Count > 0)
+        {
+            bag.AddError(
+                connection is null ? stage.ComponentSpan : stage.ConnectionSpan, "ETL3006",
+                connection is null ? $"{what} '{stage.Component}' needs a connection" : $"there is no {what} '{stage.Component}' for connection '{connection.Name}' of type {connection.Type}",
+                $"'{stage.Component}' is offered for: {string.Join(", ", named)}.");
+            return;
+        }
+
+        var names = catalog.Components.Where(c => c.Kind == kind).Select(c => c.Name).Distinct().ToList();
+        var closest = Suggest.Closest(stage.Component, names);
+        bag.AddError(stage.ComponentSpan, "ETL3007", $"no plugin offers the {what} '{stage.Component}'{(closest is null ? "" : $"; did you mean '{closest}'?")}", $"Installed: {string.Join(", ", names)}.");
+    }
+}

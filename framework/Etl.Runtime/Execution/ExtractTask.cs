@@ -1,0 +1,75 @@
+using Etl.Contracts;
+using Etl.Runtime.Compilation;
+using Etl.Runtime.Reports;
+using Etl.Runtime.Telemetry;
+
+namespace Etl.Runtime.Execution;
+
+/// <summary>Reads the splits of one extraction, several at a time.</summary>
+internal sealed class ExtractTask(ExtractNode node, IExtraction extraction, Outlet outlet, int parallelism, RunResources resources)
+{
+    private readonly List<SplitReport> _splits = [];
+
+    /// <summary>What was read, in the order of the splits' ids.</summary>
+    public IReadOnlyList<SplitReport> Splits
+    {
+        get
+        {
+            lock (_splits)
+            {
+                return [.. _splits.OrderBy(s => s.Split, StringComparer.Ordinal)];
+            }
+        }
+    }
+
+    public async Task RunAsync(CancellationToken cancel)
+    {
+        var started = resources.Time.GetTimestamp();
+        await Parallel.ForEachAsync(extraction.Splits, new ParallelOptions { MaxDegreeOfParallelism = parallelism, CancellationToken = cancel }, ReadAsync);
+        outlet.Complete();
+        resources.Counts.Of(node.Id).AddElapsed(resources.Time.GetElapsedTime(started));
+        resources.Progress(new RunProgress(node.Id, StagePhase.Done, resources.Counts.Of(node.Id).RowsOut, extraction.EstimatedRows, resources.Counts.Of(node.Id).Bytes));
+    }
+
+    private async ValueTask ReadAsync(Split split, CancellationToken cancel)
+    {
+        using var span = EtlTelemetry.StartSplit(node.Id, split.Id);
+        var started = resources.Time.GetTimestamp();
+        var counts = resources.Counts.Of(node.Id);
+        var tags = resources.Tags(node.Id);
+        long rows = 0;
+        await foreach (var batch in extraction.ReadAsync(split, cancel))
+        {
+            Check(batch);
+            var bytes = BatchSize.Of(batch);
+            rows += batch.Length;
+            counts.AddOut(batch.Length);
+            counts.AddBytes(bytes);
+            EtlTelemetry.Read(tags, batch.Length, bytes);
+            await outlet.WriteAsync(batch, cancel);
+            resources.Progress(new RunProgress(node.Id, StagePhase.Running, counts.RowsOut, extraction.EstimatedRows, counts.Bytes));
+        }
+
+        lock (_splits)
+        {
+            _splits.Add(new SplitReport(split.Id, rows, resources.Time.GetElapsedTime(started).TotalSeconds));
+        }
+    }
+
+    // A component that yields other columns than it declared would shift values into the wrong ones.
+    private void Check(Apache.Arrow.RecordBatch batch)
+    {
+        var declared = node.Schema.Arrow.FieldsList;
+        var same = batch.ColumnCount == declared.Count;
+        for (var i = 0; same && i < declared.Count; i++)
+        {
+            same = batch.Schema.FieldsList[i].Name == declared[i].Name && batch.Column(i).Data.DataType.TypeId == declared[i].DataType.TypeId;
+        }
+
+        if (!same)
+        {
+            batch.Dispose();
+            throw new EtlException("ETL5020", $"extractor '{node.Stage.Component}' of stage '{node.Id}' yields columns that it did not declare", "This is an error of the plugin.");
+        }
+    }
+}

@@ -1,0 +1,234 @@
+using System.Text.Json.Nodes;
+using Etl.Contracts;
+using Etl.Runtime.Compilation;
+using Etl.Runtime.Definition;
+using Etl.Runtime.Reports;
+using Etl.Runtime.Telemetry;
+
+namespace Etl.Runtime.Execution;
+
+/// <summary>
+/// Runs a compiled pipeline: takes the targets, reads the sources once for all targets that stand at one position, publishes; and all of that
+/// again, for what is not published yet, when a transient error ends an attempt.
+/// </summary>
+internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings settings)
+{
+    private readonly Dictionary<string, LoadReport> _loads = [];
+    private readonly List<StageReport> _stages = [];
+    private readonly List<RuleResult> _rules = [];
+    private readonly List<DeadLetterReport> _deadLetters = [];
+    private readonly List<string> _warnings = [];
+    private int _attempt;
+
+    /// <summary>Of each load, in declared order, whatever happened so far.</summary>
+    public IReadOnlyList<LoadReport> Loads => [.. Targets.Select(l => _loads.GetValueOrDefault(l.Id) ?? ReportBuilder.NotPublished(l, null))];
+
+    public IReadOnlyList<StageReport> Stages => _stages;
+
+    public IReadOnlyList<RuleResult> Rules => _rules;
+
+    public IReadOnlyList<DeadLetterReport> DeadLetters => _deadLetters;
+
+    public IReadOnlyList<string> Warnings => _warnings;
+
+    private IEnumerable<LoadNode> Targets => pipeline.Nodes.OfType<LoadNode>();
+
+    /// <summary>Runs to the end or throws what ended it.</summary>
+    public async Task RunAsync(CancellationToken cancel)
+    {
+        var resilience = Resilience.Of(pipeline.Definition.Policies, IsTransient, settings.Time, (attempt, delay, error) =>
+        {
+            var stage = error.Data[Round.StageOf]?.ToString() ?? "run";
+            EtlTelemetry.Retried(Tags(stage));
+            settings.Log.ForStage(stage).Warn("attempt {attempt} failed, next in {seconds} s: {error}", ("attempt", attempt), ("seconds", Math.Round(delay.TotalSeconds, 1)), ("error", error.Message));
+            _warnings.Add($"attempt {attempt} failed and was repeated: {error.Message}");
+        });
+        await resilience.ExecuteAsync(async token => await AttemptAsync(token), cancel);
+    }
+
+    private async Task AttemptAsync(CancellationToken outer)
+    {
+        _attempt++;
+        using var run = CancellationTokenSource.CreateLinkedTokenSource(outer);
+        var holds = new List<LoadHold>();
+        LeaseKeeper? leases = null;
+        try
+        {
+            foreach (var load in Targets.Where(l => _loads.GetValueOrDefault(l.Id)?.Status is not (LoadStatus.Published or LoadStatus.NothingNew)))
+            {
+                holds.Add(new LoadHold(load, await OpenAsync(load, run.Token)));
+                CheckFingerprint(holds[^1]);
+            }
+
+            FailPoints.Current.Hit("lease.taken");
+            leases = new LeaseKeeper(holds, settings, run);
+            Exception? failure = null;
+            foreach (var group in holds.GroupBy(Position))
+            {
+                failure ??= await RoundAsync([.. group], run.Token);
+            }
+
+            if (failure is not null)
+            {
+                throw failure;
+            }
+        }
+        catch (OperationCanceledException) when (leases?.Lost is { } lost)
+        {
+            throw lost;
+        }
+        finally
+        {
+            if (leases is not null)
+            {
+                await leases.DisposeAsync();
+            }
+
+            foreach (var hold in holds)
+            {
+                _loads.TryAdd(hold.Node.Id, ReportBuilder.NotPublished(hold.Node, hold.Session.Checkpoint));
+                await hold.Session.DisposeAsync();
+            }
+        }
+    }
+
+    // Returns the first failure of a publish; whatever ends the reading is thrown.
+    private async Task<Exception?> RoundAsync(IReadOnlyList<LoadHold> loads, CancellationToken cancel)
+    {
+        var batchId = $"{settings.RunId}-{_attempt}-{loads[0].Node.Id}";
+        await using var resources = Resources(batchId);
+        await using var round = new Round(pipeline, loads, settings, resources);
+        if (!await round.OpenAsync(cancel))
+        {
+            NothingNew(loads);
+            return null;
+        }
+
+        FailPoints.Current.Hit("snapshot.taken");
+        await round.ReadAsync(cancel);
+        FailPoints.Current.Hit("staged");
+        var stages = ReportBuilder.Stages(pipeline, round.Nodes, resources.Counts, round.Readers);
+        if (stages.All(s => s.Kind != "extract" || s.RowsOut == 0) && !settings.FullRefresh && loads.All(l => l.Node.Plan.Mode != LoadMode.Replace))
+        {
+            NothingNew(loads);
+            return null;
+        }
+
+        _stages.AddRange(stages);
+        var gate = new QualityGate(round.Nodes, settings, resources);
+        var rules = gate.Evaluate();
+        _rules.AddRange(rules);
+        gate.Enforce(rules, DeadLetterPolicy);
+        var letters = await resources.DeadLetters.CommitAsync(cancel);
+        var letterReports = letters.Select(l => new DeadLetterReport(l.Stage, l.Connection is null ? l.Path : $"{l.Connection}:{l.Path}", l.Rows)).ToList();
+        _deadLetters.AddRange(letterReports);
+        CheckBooks(stages, letterReports);
+        foreach (var letter in letters)
+        {
+            EtlTelemetry.DeadLettered(Tags(letter.Stage), letter.Rows);
+        }
+
+        FailPoints.Current.Hit("dead_letters.written");
+        var published = await new Publisher(pipeline, settings, resources).PublishAsync(loads, round.Reached, letters, batchId, cancel);
+        foreach (var (report, _) in published)
+        {
+            _loads[report.Stage] = report;
+        }
+
+        return published.FirstOrDefault(p => p.Error is not null).Error;
+    }
+
+    private DeadLetterPolicy? DeadLetterPolicy => pipeline.Definition.Policies.DeadLetters ?? pipeline.Project.Settings.DeadLetters;
+
+    private RunResources Resources(string batchId)
+    {
+        var policy = DeadLetterPolicy;
+        var store = policy?.Connection is { } name ? pipeline.Connections[name] as IObjectStore : null;
+        var temporary = Path.Combine(pipeline.Project.StateFolder, "tmp", batchId);
+        var prefix = store is not null ? policy!.Path : Path.Combine(pipeline.Project.StateFolder, "dead-letters", pipeline.Definition.Id);
+        var letters = new DeadLetters(batchId, settings.RunId, pipeline.Hash, temporary, store, store is null ? null : policy!.Connection, prefix);
+        var segments = Math.Max(1, pipeline.Nodes.OfType<SegmentNode>().Count());
+        var edges = Math.Max(1, pipeline.Nodes.Sum(n => n.Inputs.Count));
+        return new RunResources(temporary, letters)
+        {
+            Time = settings.Time,
+            Parameters = pipeline.Definition.Parameters,
+            Log = settings.Log,
+            Progress = settings.Progress,
+            Tags = Tags,
+            // A third for batches in flight, the rest for the queries.
+            SegmentMemory = Math.Max(96L << 20, settings.Memory.Bytes * 2 / 3 / segments),
+            ChannelMemory = Math.Max(16L << 20, settings.Memory.Bytes / 3 / edges),
+        };
+    }
+
+    private async Task<ILoadSession> OpenAsync(LoadNode load, CancellationToken cancel)
+    {
+        var request = new LoadRequest(
+            Publisher.KeyOf(pipeline, load), load.Schema, settings.RunId, settings.FullRefresh,
+            $"{Environment.MachineName}:{Environment.ProcessId}", LeaseKeeper.LeaseFor, FailPoints.Current.Hit);
+        while (true)
+        {
+            try
+            {
+                return await load.Loader.OpenAsync(request, cancel);
+            }
+            catch (LeaseHeldException) when (settings.Wait)
+            {
+                await Task.Delay(TimeSpan.FromSeconds(2), settings.Time, cancel);
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                e.Data[Round.StageOf] = load.Id;
+                throw;
+            }
+        }
+    }
+
+    private void CheckFingerprint(LoadHold hold)
+    {
+        if (hold.Session.Checkpoint is { } checkpoint && !settings.FullRefresh && checkpoint.Fingerprint != hold.Node.Fingerprint)
+        {
+            throw new EtlException(
+                "ETL6003", $"'{hold.Node.Id}' was loaded with other settings of table, cursor, key or mode; its checkpoint (epoch {checkpoint.N}) does not fit them",
+                "Run with --full-refresh to load it anew, or take the change back.")
+            { Data = { [Round.StageOf] = hold.Node.Id } };
+        }
+    }
+
+    private static string Position(LoadHold hold) => hold.Session.Checkpoint is null ? "" : new JsonObject(
+        hold.Session.Checkpoint.Sources.OrderBy(s => s.Key, StringComparer.Ordinal)
+            .Select(s => KeyValuePair.Create<string, JsonNode?>(s.Key, $"{s.Value.Kind} {s.Value.Identity} {s.Value.Position.ToJsonString()}"))).ToJsonString();
+
+    private void NothingNew(IReadOnlyList<LoadHold> loads)
+    {
+        foreach (var load in loads)
+        {
+            _loads[load.Node.Id] = ReportBuilder.NothingNew(load.Node, load.Session.Checkpoint);
+        }
+    }
+
+    private static void CheckBooks(IReadOnlyList<StageReport> stages, IReadOnlyList<DeadLetterReport> letters)
+    {
+        var books = new RunReport { RunId = "", Pipeline = "", Environment = "", Status = RunStatus.Running, StartedAt = default, Seconds = 0, Stages = stages, DeadLetters = letters };
+        if (books.Balance() is [var first, ..])
+        {
+            throw new EtlException("ETL4201", $"the books of '{first.Stage}' do not balance: {first.Message}", "Nothing was published. This is an error of the framework or of a plugin; please report it.") { Data = { [Round.StageOf] = first.Stage } };
+        }
+    }
+
+    private bool IsTransient(Exception error)
+    {
+        for (var e = error; e is not null; e = e.InnerException)
+        {
+            if (e is not (QualityException or FencedException or LeaseHeldException) && pipeline.Connections.Values.Any(c => c.IsTransient(e)))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private StageTags Tags(string stage) => new(pipeline.Definition.Id, stage, pipeline.Project.Environment);
+}

@@ -1,0 +1,113 @@
+using System.Globalization;
+using Etl.Contracts;
+using Etl.DuckDb;
+using Etl.Runtime.Compilation;
+using Etl.Runtime.Definition;
+using Etl.Runtime.Reports;
+using Etl.Runtime.Sql;
+
+namespace Etl.Runtime.Execution;
+
+/// <summary>Between staging and publishing: whether what was counted may be published.</summary>
+internal sealed class QualityGate(IReadOnlyList<PlanNode> nodes, RunSettings settings, RunResources resources)
+{
+    /// <summary>How each rule came out, in the plan's order.</summary>
+    public IReadOnlyList<RuleResult> Evaluate()
+    {
+        var results = new List<RuleResult>();
+        foreach (var segment in nodes.OfType<SegmentNode>().Select(n => n.Segment))
+        {
+            foreach (var stage in segment.Stages)
+            {
+                results.AddRange(segment.Verdicts.Where(v => v.Stage == stage.Id && v.Fate != Fate.Deduplicated)
+                    .Select(v => RowRule(v.Stage, v.Rule, v.Fate == Fate.DeadLetter ? RefusalAction.DeadLetter : RefusalAction.Exclude)));
+                results.AddRange(segment.Warnings.Where(w => w.Stage == stage.Id).Select(w => RowRule(w.Stage, w.Rule, w.Fails ? RefusalAction.Fail : RefusalAction.Warn)));
+                results.AddRange(segment.TableRules.Where(r => r.Stage == stage.Id).Select(r => Table(segment, r)));
+            }
+        }
+
+        return results;
+    }
+
+    /// <summary>Throws <see cref="QualityException"/> for a broken rule with <c>on_fail: fail</c> that nobody accepts, or too many dead letters.</summary>
+    public void Enforce(IReadOnlyList<RuleResult> rules, DeadLetterPolicy? limits)
+    {
+        var broken = rules.Where(r => r is { Action: RefusalAction.Fail, Outcome: RuleOutcome.Broken }).ToList();
+        if (broken.Count > 0)
+        {
+            var list = string.Join("; ", broken.Select(r => $"{r.Stage}.{r.Rule}: {r.Detail ?? string.Create(CultureInfo.InvariantCulture, $"{r.FailedRows:N0} rows failed")}"));
+            throw new QualityException("ETL4210", $"data quality refused the run: {list}", $"Nothing was published. Mend the data, or accept it for one run: --accept {broken[0].Rule} --reason TEXT.");
+        }
+
+        var refused = resources.DeadLetters.Rows;
+        var read = nodes.OfType<ExtractNode>().Sum(n => resources.Counts.Of(n.Id).RowsOut);
+        var ratio = read == 0 ? 0 : (double)refused / read;
+        if ((limits?.MaxRows is { } rows && refused > rows) || (limits?.MaxRatio is { } most && ratio > most))
+        {
+            var limit = limits.MaxRows is { } n && refused > n ? string.Create(CultureInfo.InvariantCulture, $"max_rows: {n:N0}") : string.Create(CultureInfo.InvariantCulture, $"max_ratio: {limits.MaxRatio}");
+            throw new QualityException("ETL4211", string.Create(CultureInfo.InvariantCulture, $"{refused:N0} of {read:N0} rows would be dead letters ({ratio:P2}), more than dead_letters.{limit} allows"), "Nothing was published. Look at which rule refuses them, mend the data or the rule, or raise the limit.");
+        }
+    }
+
+    private RuleResult RowRule(string stage, string rule, RefusalAction action)
+    {
+        var failed = resources.Counts.Rule(stage, rule);
+        return Result(stage, rule, action, failed > 0) with { FailedRows = failed };
+    }
+
+    private RuleResult Table(Segment segment, SegmentTableRule rule)
+    {
+        var counts = resources.Counts.Of(rule.Stage);
+        var refused = counts.Excluded + counts.DeadLettered + counts.Deduplicated;
+        if (counts.RowsIn < rule.Rule.MinRows)
+        {
+            return Result(rule.Stage, rule.Rule.Rule, rule.Rule.Action, false) with
+            {
+                Outcome = RuleOutcome.NotChecked,
+                Detail = string.Create(CultureInfo.InvariantCulture, $"{counts.RowsIn:N0} rows, fewer than min_rows: {rule.Rule.MinRows:N0}"),
+            };
+        }
+
+        using var database = DuckDatabase.Open(null, new DuckSettings { Threads = 1 });
+        using var connection = database.Connect();
+        var values = TableRuleCounts.Values(counts.RowsIn, refused);
+        var from = "";
+        if (resources.AggregatesOf(segment) is { } row)
+        {
+            connection.RegisterSource("etl_aggregates", row.Schema, new OneBatch(row.SliceShared(0, 1)));
+            values += string.Concat(rule.Aggregates.Select(a => $", {a.Value} AS {SqlText.Quote(a.Key)}"));
+            from = " FROM etl_aggregates()";
+        }
+        else
+        {
+            values += string.Concat(rule.Aggregates.Keys.Select(a => $", NULL AS {SqlText.Quote(a)}"));
+        }
+
+        var parameters = resources.Parameters.Where(p => rule.Expect.Contains("$" + p.Key, StringComparison.Ordinal)).ToDictionary(p => p.Key, p => p.Value);
+        var found = connection.QueryRows($"SELECT CAST(({rule.Expect}) IS TRUE AS VARCHAR), * FROM (SELECT {values}{from})", parameters)[0];
+        var detail = $"{rule.Rule.Expect.Text}, found " + (rule.Aggregates.Count > 0
+            ? string.Join(", ", rule.Aggregates.Keys.Select((a, i) => $"{a} {found[5 + i] ?? "NULL"}"))
+            : string.Create(CultureInfo.InvariantCulture, $"{counts.RowsIn - refused:N0} of {counts.RowsIn:N0} rows passed"));
+        return Result(rule.Stage, rule.Rule.Rule, rule.Rule.Action, found[0] != "true") with { Detail = detail };
+    }
+
+    private RuleResult Result(string stage, string rule, RefusalAction action, bool broken)
+    {
+        var accepted = broken && action == RefusalAction.Fail && (settings.Accepted.Contains(rule) || settings.Accepted.Contains($"{stage}.{rule}"));
+        return new RuleResult
+        {
+            Stage = stage,
+            Rule = rule,
+            Action = action,
+            Outcome = accepted ? RuleOutcome.Accepted : broken ? RuleOutcome.Broken : RuleOutcome.Passed,
+            AcceptedReason = accepted ? settings.AcceptedReason : null,
+        };
+    }
+
+    private sealed class OneBatch(Apache.Arrow.RecordBatch batch) : IBatchSource
+    {
+        private Apache.Arrow.RecordBatch? _batch = batch;
+
+        public Apache.Arrow.RecordBatch? Next(CancellationToken cancel) => Interlocked.Exchange(ref _batch, null);
+    }
+}

@@ -1,0 +1,83 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Etl.Contracts;
+using Etl.Runtime.Compilation;
+using Etl.Runtime.Definition;
+using Etl.Runtime.Diagnostics;
+using Etl.Runtime.Reports;
+
+namespace Etl.Runtime.Execution;
+
+/// <summary>From counts and outcomes to the parts of a <see cref="RunReport"/>.</summary>
+internal static class ReportBuilder
+{
+    public static LoadReport Published(LoadNode load, Checkpoint checkpoint, PublishResult result) => Of(load, LoadStatus.Published, checkpoint) with
+    {
+        Inserted = result.Inserted,
+        Updated = result.Updated,
+        Deleted = result.Deleted,
+        Unchanged = result.Unchanged,
+        Detail = result.Detail,
+    };
+
+    public static LoadReport NothingNew(LoadNode load, Checkpoint? checkpoint) => Of(load, LoadStatus.NothingNew, checkpoint);
+
+    public static LoadReport NotPublished(LoadNode load, Checkpoint? checkpoint) => Of(load, LoadStatus.NotPublished, checkpoint);
+
+    public static LoadReport Failed(LoadNode load, Checkpoint? checkpoint, Exception error) => Of(load, LoadStatus.Failed, checkpoint) with { Error = Error(error, null) };
+
+    /// <summary>An error as a report tells it.</summary>
+    public static ReportError Error(Exception error, Redactor? redactor)
+    {
+        var known = error as EtlException;
+        var message = known is null ? $"{error.GetType().Name}: {error.Message}" : error.Message;
+        return new ReportError(known?.Code, redactor?.Redact(message) ?? message, known?.Hint, error.Data[Round.StageOf]?.ToString()?.Replace(GraphTyper.FirstHalf, "", StringComparison.Ordinal));
+    }
+
+    /// <summary>The stages of a round, in the order written.</summary>
+    public static IReadOnlyList<StageReport> Stages(CompiledPipeline pipeline, IReadOnlyList<PlanNode> nodes, RunCounts counts, IReadOnlyDictionary<string, ExtractTask> readers)
+    {
+        var segments = nodes.OfType<SegmentNode>().SelectMany(n => n.Segment.Stages.Select(s => (Stage: s.Id, Node: n))).ToLookup(x => x.Stage, x => x.Node);
+        var present = nodes.Select(n => n.Id).Concat(segments.Select(s => s.Key)).ToHashSet();
+        return [.. pipeline.Definition.Stages.Where(s => present.Contains(s.Id)).Select(stage =>
+        {
+            var c = counts.Of(stage.Id);
+            var last = segments[stage.Id].LastOrDefault();
+            var deletions = last is not null && last.Segment.EmitsDeletions;
+            return new StageReport
+            {
+                Stage = stage.Id,
+                Kind = stage.Kind.ToString().ToLowerInvariant(),
+                Component = stage.Component,
+                // Where rows that stop passing go on as deletions, a load takes more than its stage gave.
+                From = stage.From.Count == 1 && !(stage.Kind == StageKind.Load && segments[stage.From[0].Stage].Any(n => n.Segment.EmitsDeletions)) ? [stage.From[0].Stage] : [],
+                Equation = stage.Kind == StageKind.Transform && !c.Opaque ? RowEquation.RowLocal : RowEquation.None,
+                RowsIn = stage.Kind == StageKind.Extract ? null : c.RowsIn,
+                RowsOut = stage.Kind == StageKind.Load ? null : c.RowsOut,
+                Excluded = c.Excluded,
+                Deduplicated = c.Deduplicated,
+                DeadLettered = c.DeadLettered,
+                Seconds = last is null || last.Segment.Stages[^1].Id == stage.Id ? c.Elapsed.TotalSeconds : null,
+                Bytes = c.Bytes > 0 ? c.Bytes : null,
+                Splits = readers.TryGetValue(stage.Id, out var reader) ? reader.Splits : [],
+            };
+        })];
+    }
+
+    private static LoadReport Of(LoadNode load, LoadStatus status, Checkpoint? checkpoint) => new()
+    {
+        Stage = load.Id,
+        Target = load.Plan.Target,
+        Mode = Snake(load.Plan.Mode),
+        Status = status,
+        Epoch = checkpoint?.N,
+        Checkpoint = checkpoint is null ? null : string.Join("; ", checkpoint.Sources.Select(s => $"{s.Key}: {Describe(s.Value.Position)}")),
+    };
+
+    // The extractor's position in a line: its own names and values, nested ones as JSON.
+    private static string Describe(JsonObject position) => position.Count == 0
+        ? "all"
+        : string.Join(", ", position.Select(p => string.Create(CultureInfo.InvariantCulture, $"{p.Key} {(p.Value is JsonValue v ? v.ToString() : p.Value?.ToJsonString() ?? "none")}")));
+
+    private static string Snake(LoadMode mode) => mode == LoadMode.ReplacePartitions ? "replace_partitions" : mode.ToString().ToLowerInvariant();
+}

@@ -1,0 +1,76 @@
+using Etl.Contracts;
+using Etl.Runtime.Definition;
+using Polly;
+using Polly.Retry;
+
+namespace Etl.Runtime.Execution;
+
+/// <summary>
+/// Retries with growing, jittered waits around a breaker that opens after failures in a row. Only errors that a connection calls transient
+/// are tried again. (Polly's own breaker needs a ratio over a throughput that an ETL run never has.)
+/// </summary>
+internal static class Resilience
+{
+    public static ResiliencePipeline Of(Policies policies, Func<Exception, bool> isTransient, TimeProvider time, Action<int, TimeSpan, Exception> onRetry)
+    {
+        var builder = new ResiliencePipelineBuilder { TimeProvider = time };
+        if (policies.Retry.Attempts > 1)
+        {
+            builder.AddRetry(new RetryStrategyOptions
+            {
+                MaxRetryAttempts = policies.Retry.Attempts - 1,
+                BackoffType = policies.Retry.Backoff switch { Backoff.Exponential => DelayBackoffType.Exponential, Backoff.Linear => DelayBackoffType.Linear, _ => DelayBackoffType.Constant },
+                Delay = policies.Retry.Base,
+                MaxDelay = policies.Retry.Max,
+                UseJitter = true,
+                ShouldHandle = arguments => ValueTask.FromResult(arguments.Outcome.Exception is { } e && isTransient(e)),
+                OnRetry = arguments =>
+                {
+                    onRetry(arguments.AttemptNumber + 1, arguments.RetryDelay, arguments.Outcome.Exception!);
+                    return default;
+                },
+            });
+        }
+
+        return builder.AddStrategy(_ => new ConsecutiveFailureBreaker(policies.CircuitBreaker, isTransient, time), new BreakerOptions()).Build();
+    }
+
+    private sealed class BreakerOptions : ResilienceStrategyOptions;
+
+    /// <summary>Open after k transient failures in a row; one call is let through after the break.</summary>
+    internal sealed class ConsecutiveFailureBreaker(CircuitBreakerPolicy policy, Func<Exception, bool> isTransient, TimeProvider time) : ResilienceStrategy
+    {
+        private readonly Lock _lock = new();
+        private int _failures;
+        private long _openedAt;
+
+        protected override async ValueTask<Outcome<TResult>> ExecuteCore<TResult, TState>(
+            Func<ResilienceContext, TState, ValueTask<Outcome<TResult>>> callback, ResilienceContext context, TState state)
+        {
+            lock (_lock)
+            {
+                if (_failures >= policy.ConsecutiveFailures && time.GetElapsedTime(_openedAt) < policy.Break)
+                {
+                    return Outcome.FromException<TResult>(new EtlException(
+                        "ETL4304", $"the circuit breaker is open after {_failures} failures in a row", $"Nothing is called for {policy.Break}. Look at what failed before; then run again."));
+                }
+            }
+
+            var outcome = await callback(context, state);
+            lock (_lock)
+            {
+                if (outcome.Exception is { } e && isTransient(e))
+                {
+                    _failures++;
+                    _openedAt = time.GetTimestamp();
+                }
+                else
+                {
+                    _failures = 0;
+                }
+            }
+
+            return outcome;
+        }
+    }
+}

@@ -1,0 +1,162 @@
+using Etl.Contracts;
+using Etl.Runtime.Compilation;
+
+namespace Etl.Runtime.Execution;
+
+/// <summary>A load with its session.</summary>
+internal sealed record LoadHold(LoadNode Node, ILoadSession Session);
+
+/// <summary>
+/// One reading of the sources, staged in all targets that stand at the same position. Nothing is visible afterwards; that is the
+/// <see cref="Publisher"/>'s part.
+/// </summary>
+internal sealed class Round(CompiledPipeline pipeline, IReadOnlyList<LoadHold> loads, RunSettings settings, RunResources resources) : IAsyncDisposable
+{
+    private const int SplitsAtATime = 2;
+
+    private readonly Dictionary<string, IExtraction> _extractions = [];
+    private readonly Dictionary<(string Node, int Input), BatchChannel> _channels = [];
+    private readonly Dictionary<string, ExtractTask> _readers = [];
+
+    /// <summary>The nodes that these loads need.</summary>
+    public IReadOnlyList<PlanNode> Nodes { get; } = Needed(pipeline, loads);
+
+    /// <summary>Where the sources will have been consumed to, by extract stage.</summary>
+    public IReadOnlyDictionary<string, SourcePosition> Reached => _extractions.ToDictionary(e => e.Key, e => e.Value.Reached);
+
+    /// <summary>What was read, by extract stage.</summary>
+    public IReadOnlyDictionary<string, ExtractTask> Readers => _readers;
+
+    /// <summary>Takes the snapshots; false when there is nothing to read and nothing to replace.</summary>
+    public async Task<bool> OpenAsync(CancellationToken cancel)
+    {
+        foreach (var node in Nodes.OfType<ExtractNode>())
+        {
+            // The loads of a round stand at one position, so any of their checkpoints tells it.
+            var from = settings.FullRefresh ? null : loads[0].Session.Checkpoint?.Sources.GetValueOrDefault(node.Id);
+            var request = new ExtractRequest(node.Contract, node.Schema, from, resources.BatchRows, SplitsAtATime, resources.Parameters);
+            _extractions.Add(node.Id, await InStage(node.Id, () => node.Extractor.OpenAsync(request, cancel).AsTask()));
+        }
+
+        return _extractions.Values.Any(e => e.Splits.Count > 0)
+            || settings.FullRefresh
+            || loads.Any(l => l.Node.Plan.Mode == LoadMode.Replace && l.Session.Checkpoint is null);
+    }
+
+    /// <summary>Reads, transforms and stages everything.</summary>
+    public async Task ReadAsync(CancellationToken cancel)
+    {
+        foreach (var node in Nodes)
+        {
+            for (var i = 0; i < node.Inputs.Count; i++)
+            {
+                _channels.Add((node.Id, i), new BatchChannel(Capacity(node)));
+            }
+        }
+
+        using var failed = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var tasks = Nodes.Select(node => InStage(node.Id, async () =>
+        {
+            try
+            {
+                await Start(node, failed.Token);
+                return true;
+            }
+            catch
+            {
+                await failed.CancelAsync();
+                throw;
+            }
+        })).ToList();
+        try
+        {
+            await TaskGroup.WhenAll(tasks);
+        }
+        finally
+        {
+            foreach (var channel in _channels.Values)
+            {
+                channel.Drain();
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var extraction in _extractions.Values)
+        {
+            await extraction.DisposeAsync();
+        }
+    }
+
+    private Task Start(PlanNode node, CancellationToken cancel)
+    {
+        var outlet = new Outlet([.. Nodes.SelectMany(n => n.Inputs.Select((input, i) => (n.Id, i, input))).Where(x => x.input == node.Id).Select(x => _channels[(x.Id, x.i)])]);
+        switch (node)
+        {
+            case ExtractNode extract:
+                var reader = new ExtractTask(extract, _extractions[node.Id], outlet, SplitsAtATime, resources);
+                lock (_readers)
+                {
+                    _readers.Add(node.Id, reader);
+                }
+
+                return reader.RunAsync(cancel);
+            case SegmentNode segment:
+                var inputs = Enumerable.Range(0, segment.Inputs.Count).Select(i => _channels[(node.Id, i)]).ToList();
+                return new SegmentTask(segment, inputs, new VerdictRouter(segment, outlet, resources), resources).RunAsync(cancel);
+            case TransformNode transform:
+                return new TransformTask(transform, pipeline.Node(node.Inputs[0]).Schema, _channels[(node.Id, 0)], outlet, resources).RunAsync(cancel);
+            case LoadNode load:
+                return new LoadTask(load, loads.First(l => l.Node.Id == load.Id).Session, _channels[(node.Id, 0)], resources).RunAsync(cancel);
+            default:
+                throw new InvalidOperationException($"{node.GetType()} cannot run");
+        }
+    }
+
+    // A query with two inputs reads one before the other. If both come from one source, the one that waits must not hold the source up.
+    private long Capacity(PlanNode node)
+    {
+        var sources = node.Inputs.Select(i => pipeline.SourcesOf(pipeline.Node(i)).Select(s => s.Id).ToHashSet()).ToList();
+        var shared = sources.Count > 1 && sources.SelectMany(s => s).GroupBy(s => s).Any(g => g.Count() > 1);
+        return shared ? long.MaxValue / 2 : resources.ChannelMemory;
+    }
+
+    private static async Task<T> InStage<T>(string stage, Func<Task<T>> work)
+    {
+        try
+        {
+            return await Task.Run(work);
+        }
+        catch (Exception e) when (e is not OperationCanceledException && !e.Data.Contains(StageOf))
+        {
+            e.Data[StageOf] = stage;
+            throw;
+        }
+    }
+
+    /// <summary>The key in an exception's data that names the stage in which it was thrown.</summary>
+    public const string StageOf = "etl.stage";
+
+    private static List<PlanNode> Needed(CompiledPipeline pipeline, IReadOnlyList<LoadHold> loads)
+    {
+        var needed = new HashSet<string>();
+        void Add(string id)
+        {
+            if (needed.Add(id))
+            {
+                foreach (var input in pipeline.Node(id).Inputs)
+                {
+                    Add(input);
+                }
+            }
+        }
+
+        foreach (var load in loads)
+        {
+            Add(load.Node.Id);
+        }
+
+        return [.. pipeline.Nodes.Where(n => needed.Contains(n.Id))];
+    }
+}

@@ -1,0 +1,83 @@
+using Apache.Arrow;
+using Etl.Contracts;
+using Etl.Runtime.Reports;
+using Etl.Runtime.Sql;
+using Etl.Runtime.Telemetry;
+
+namespace Etl.Runtime.Execution;
+
+/// <summary>What the nodes of one reading share: the budget, the clock, the counts, the dead letters.</summary>
+internal sealed class RunResources : IAsyncDisposable
+{
+    private readonly Dictionary<Segment, RecordBatch?> _aggregates = [];
+    private readonly string _temporary;
+
+    public RunResources(string temporaryFolder, DeadLetters deadLetters)
+    {
+        _temporary = temporaryFolder;
+        DeadLetters = deadLetters;
+        Directory.CreateDirectory(temporaryFolder);
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(temporaryFolder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+    }
+
+    public required TimeProvider Time { get; init; }
+
+    public required IReadOnlyDictionary<string, object> Parameters { get; init; }
+
+    public required JsonLog Log { get; init; }
+
+    public required Action<RunProgress> Progress { get; init; }
+
+    /// <summary>Tags of a stage's metrics.</summary>
+    public required Func<string, StageTags> Tags { get; init; }
+
+    /// <summary>For each DuckDB.</summary>
+    public required long SegmentMemory { get; init; }
+
+    /// <summary>For each channel.</summary>
+    public required long ChannelMemory { get; init; }
+
+    public int BatchRows { get; init; } = 65_536;
+
+    public long BatchBytes { get; init; } = 16 << 20;
+
+    public RunCounts Counts { get; } = new();
+
+    public DeadLetters DeadLetters { get; }
+
+    /// <summary>A folder below the run's own, which is removed at the end.</summary>
+    public string TemporaryFolder(string node)
+    {
+        var folder = Path.Combine(_temporary, node.Replace('/', '.'));
+        Directory.CreateDirectory(folder);
+        return folder;
+    }
+
+    /// <summary>One row with the values of a segment's aggregates; null when it had no rows.</summary>
+    public void KeepAggregates(Segment segment, RecordBatch? row)
+    {
+        lock (_aggregates)
+        {
+            _aggregates[segment] = row;
+        }
+    }
+
+    public RecordBatch? AggregatesOf(Segment segment) => _aggregates.GetValueOrDefault(segment);
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var row in _aggregates.Values)
+        {
+            row?.Dispose();
+        }
+
+        await DeadLetters.DisposeAsync();
+        if (Directory.Exists(_temporary))
+        {
+            Directory.Delete(_temporary, recursive: true);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+using Etl.Contracts;
+using Etl.Runtime.Reports;
+using Etl.Runtime.Telemetry;
+
+namespace Etl.Runtime.Execution;
+
+/// <summary>What one run was asked for.</summary>
+public sealed record RunSettings
+{
+    /// <summary>Unique.</summary>
+    public required string RunId { get; init; }
+
+    /// <summary>Reads everything and replaces the targets.</summary>
+    public bool FullRefresh { get; init; }
+
+    /// <summary>Rules that a person accepts for this run, by <c>rule</c> or <c>stage.rule</c>.</summary>
+    public IReadOnlySet<string> Accepted { get; init; } = new HashSet<string>();
+
+    /// <summary>Why.</summary>
+    public string? AcceptedReason { get; init; }
+
+    /// <summary>Waits for the lease of another run instead of giving up.</summary>
+    public bool Wait { get; init; }
+
+    /// <summary>For DuckDB and for batches in flight together.</summary>
+    public required ByteSize Memory { get; init; }
+
+    /// <summary>The clock.</summary>
+    public required TimeProvider Time { get; init; }
+
+    /// <summary>The log.</summary>
+    public JsonLog Log { get; init; } = JsonLog.None;
+
+    /// <summary>Called from many threads.</summary>
+    public Action<RunProgress> Progress { get; init; } = _ => { };
+}
+
+/// <summary>A rule of data quality refused the run: nothing was published (exit code 3).</summary>
+public sealed class QualityException(string code, string message, string hint) : EtlException(code, message, hint);

@@ -1,0 +1,107 @@
+using System.Reflection;
+using Etl.Contracts;
+using McMaster.NETCore.Plugins;
+
+namespace Etl.Runtime.Plugins;
+
+/// <summary>A plugin's folder: what its metadata says, and its load context once a component is needed.</summary>
+internal sealed class Plugin : IDisposable
+{
+    // One copy of each in the process. Contracts brings Arrow and FluentValidation along. DuckDB and SQLite keep process-wide file
+    // locks: with two copies of the library on one file, a committed row was lost without an error.
+    private static readonly string[] Shared =
+    [
+        "Etl.Contracts", "DuckDB.NET.Data", "DuckDB.NET.Bindings", "Microsoft.Data.Sqlite",
+        "SQLitePCLRaw.core", "SQLitePCLRaw.batteries_v2", "SQLitePCLRaw.provider.e_sqlite3",
+    ];
+
+    private readonly string _assemblyPath;
+    private PluginLoader? _loader;
+    private Assembly? _assembly;
+
+    private Plugin(string name, string folder, string assemblyPath, IReadOnlyList<ComponentDescriptor> components)
+    {
+        Name = name;
+        Folder = folder;
+        _assemblyPath = assemblyPath;
+        Components = components;
+    }
+
+    public string Name { get; }
+
+    public string Folder { get; }
+
+    public IReadOnlyList<ComponentDescriptor> Components { get; }
+
+    public static Plugin Open(string folder)
+    {
+        var name = Path.GetFileName(folder);
+        var path = Path.Combine(folder, name + ".dll");
+        if (!File.Exists(path))
+        {
+            throw new EtlException("ETL5005", $"the plugin folder '{folder}' has no '{name}.dll'", "A plugin's folder has the name of its DLL. If this is no plugin, move it out of the plugin folder.");
+        }
+
+        var (components, references) = PluginMetadata.Read(name, path);
+        CheckContract(name, references);
+        CheckShared(name, references);
+        return new Plugin(name, folder, path, components);
+    }
+
+    public Type LoadType(string typeName)
+    {
+        _loader ??= PluginLoader.CreateFromAssemblyFile(_assemblyPath, config =>
+        {
+            config.IsLazyLoaded = false;
+            config.PreferSharedTypes = false;
+            foreach (var name in Shared)
+            {
+                config.SharedAssemblies.Add(new AssemblyName(name));
+            }
+        });
+        try
+        {
+            _assembly ??= _loader.LoadDefaultAssembly();
+            return _assembly.GetType(typeName, throwOnError: true)!;
+        }
+        catch (Exception e) when (e is FileNotFoundException or FileLoadException or TypeLoadException or BadImageFormatException)
+        {
+            throw new EtlException("ETL5007", $"plugin '{Name}' could not be loaded: {e.Message}", "Publish it with `dotnet publish`, so that its folder holds all that it needs, and copy the whole folder.", e);
+        }
+    }
+
+    public void Dispose() => _loader?.Dispose();
+
+    private static void CheckContract(string name, IReadOnlyDictionary<string, Version> references)
+    {
+        var host = typeof(ComponentAttribute).Assembly.GetName().Version!;
+        if (!references.TryGetValue("Etl.Contracts", out var built))
+        {
+            throw new EtlException("ETL5003", $"plugin '{name}' is not built against Etl.Contracts", "If it is no plugin, move it out of the plugin folder.");
+        }
+
+        // Before 1.0 a minor version may break the contract.
+        if (built.Major != host.Major || (host.Major == 0 && built.Minor != host.Minor) || built.Minor > host.Minor)
+        {
+            throw new EtlException("ETL5003", $"plugin '{name}' is built against Etl.Contracts {built.ToString(3)}; this version has {host.ToString(3)}", "Build it against this version, or take a release of it that is.");
+        }
+    }
+
+    private static void CheckShared(string name, IReadOnlyDictionary<string, Version> references)
+    {
+        foreach (var shared in Shared.Skip(1).Where(references.ContainsKey))
+        {
+            var host = AssemblyLoadVersion(shared);
+            if (host is not null && references[shared] > host)
+            {
+                throw new EtlException("ETL5006", $"plugin '{name}' needs {shared} {references[shared]}; this process has {host}, and two copies of it would corrupt files", "Build the plugin against that version.");
+            }
+        }
+    }
+
+    private static Version? AssemblyLoadVersion(string name)
+    {
+        var path = Path.Combine(AppContext.BaseDirectory, name + ".dll");
+        return File.Exists(path) ? AssemblyName.GetAssemblyName(path).Version : null;
+    }
+}

@@ -1,0 +1,94 @@
+using System.Text;
+using System.Text.RegularExpressions;
+using Etl.Contracts;
+
+namespace Etl.Runtime.Sql;
+
+/// <summary>
+/// SQL text that remembers which of its characters a user wrote, and in which option, so that an error at a position of the whole
+/// query is told at the position in the YAML.
+/// </summary>
+internal sealed partial class SqlComposer(IReadOnlyDictionary<string, string> parameterTypes)
+{
+    private readonly StringBuilder _text = new();
+    private readonly List<Origin> _origins = [];
+
+    /// <summary>A place in a stage's options.</summary>
+    internal readonly record struct Origin(int Start, int Length, string Stage, string OptionPath, int Offset);
+
+    public int Length => _text.Length;
+
+    /// <summary>Names of the parameters that were used.</summary>
+    public HashSet<string> Parameters { get; } = [];
+
+    public SqlComposer Add(string text)
+    {
+        _text.Append(text);
+        return this;
+    }
+
+    public SqlComposer Add(Etl.Contracts.Sql sql, string stage)
+    {
+        var (text, pieces, names) = SqlParameters.Rewrite(sql.Text, parameterTypes);
+        foreach (var name in names)
+        {
+            if (!parameterTypes.ContainsKey(name))
+            {
+                throw new EtlException("ETL3012", $"there is no parameter '${name}'", $"Parameters are: {string.Join(", ", parameterTypes.Keys.Select(k => "$" + k))}.")
+                {
+                    OptionPath = sql.OptionPath,
+                    OptionOffset = Math.Max(0, sql.Text.IndexOf("$" + name, StringComparison.Ordinal) - sql.Offset),
+                };
+            }
+
+            Parameters.Add(name);
+        }
+
+        if (sql.OptionPath is not null)
+        {
+            CheckRepeatable(sql);
+            foreach (var piece in pieces)
+            {
+                _origins.Add(new Origin(_text.Length + piece.Start, piece.Length, stage, sql.OptionPath, piece.Original - sql.Offset));
+            }
+        }
+
+        _text.Append(text);
+        return this;
+    }
+
+    /// <summary>The option that holds the character at a position, and its offset there; null for SQL that nobody wrote.</summary>
+    public (string Stage, string OptionPath, int Offset)? OriginOf(int position)
+    {
+        foreach (var origin in _origins)
+        {
+            if (position >= origin.Start && position < origin.Start + origin.Length)
+            {
+                var offset = origin.Offset + position - origin.Start;
+                return offset < 0 ? null : (origin.Stage, origin.OptionPath, offset);
+            }
+        }
+
+        return null;
+    }
+
+    public override string ToString() => _text.ToString();
+
+    // A retry runs the query again and must get the same rows.
+    private static void CheckRepeatable(Etl.Contracts.Sql sql)
+    {
+        if (Volatile().Match(sql.Text) is { Success: true } match)
+        {
+            throw new EtlException(
+                "ETL3014", $"'{match.Value.TrimEnd('(', ' ')}' gives another value each time, so a retry would give other rows",
+                "Use $run_started_at or $run_date for the time, and a hash of the key instead of a random number.")
+            {
+                OptionPath = sql.OptionPath,
+                OptionOffset = Math.Max(0, match.Index - sql.Offset),
+            };
+        }
+    }
+
+    [GeneratedRegex(@"\b(now|random|uuid|uuidv4|uuidv7|gen_random_uuid|today|get_current_timestamp|transaction_timestamp|nextval)\s*\(|\b(current_timestamp|current_date|current_time|localtimestamp)\b", RegexOptions.IgnoreCase)]
+    private static partial Regex Volatile();
+}

@@ -1,0 +1,56 @@
+using Apache.Arrow;
+using Etl.Contracts;
+using Etl.DuckDb;
+
+namespace Etl.Runtime.Sql;
+
+/// <summary>
+/// Types SQL offline: DuckDB's own binder over empty tables with the inputs' types. Some 0.3 ms a query. DuckDB reports every column
+/// as nullable; what can be NULL is inferred by the caller.
+/// </summary>
+internal sealed class TypeBinder : IDisposable
+{
+    private readonly DuckDatabase _database = DuckDatabase.Open(null, new DuckSettings { Threads = 1 });
+    private readonly DuckConnection _connection;
+
+    public TypeBinder() => _connection = _database.Connect();
+
+    /// <summary>An input relation.</summary>
+    public void Declare(string relation, RowSchema schema) => _connection.Execute(
+        $"CREATE OR REPLACE TEMP TABLE {SqlText.Quote(relation)} ({string.Join(", ", schema.Arrow.FieldsList.Select(f => $"{SqlText.Quote(f.Name)} {DuckType.Of(f.DataType)}"))})");
+
+    /// <summary>
+    /// The columns that a query gives, all nullable, and the SELECT list that casts those whose type rows do not move in (HUGEINT, UUID, ...).
+    /// Throws <see cref="DuckException"/> with the position in <paramref name="sql"/>; ETL3022: a type that no cast carries; ETL3023: a name twice.
+    /// </summary>
+    public (Schema Schema, string SelectList) Bind(string sql)
+    {
+        var fields = new List<Field>();
+        var select = new List<string>();
+        foreach (var column in _connection.DescribeColumns(sql))
+        {
+            var normalized = column.Type.ToArrow() is null ? column.Type.Normalized() : null;
+            var type = column.Type.ToArrow() ?? normalized?.ToArrow()
+                ?? throw new EtlException("ETL3022", $"column '{column.Name}' has the type {column.Type}, in which rows do not move", "Cast it: to VARCHAR or JSON, or to TIMESTAMP for a finer time.");
+            if (fields.Exists(f => string.Equals(f.Name, column.Name, StringComparison.OrdinalIgnoreCase)))
+            {
+                throw new EtlException("ETL3023", $"two columns are named '{column.Name}'", "Give each its own name with AS.");
+            }
+
+            fields.Add(new Field(column.Name, type, true));
+            var name = SqlText.Quote(column.Name);
+            select.Add(normalized is null ? name : $"CAST({name} AS {normalized}) AS {name}");
+        }
+
+        return (new Schema(fields, null), string.Join(", ", select));
+    }
+
+    /// <summary>Whether an expression over counts binds; throws <see cref="DuckException"/> otherwise.</summary>
+    public void BindExpression(string sql) => _connection.DescribeColumns(sql);
+
+    public void Dispose()
+    {
+        _connection.Dispose();
+        _database.Dispose();
+    }
+}
