@@ -11,6 +11,9 @@ public interface ILoader
     /// </summary>
     LoadPlan Describe(RowSchema input);
 
+    /// <summary>What was last committed, read without taking anything; null before the first time.</summary>
+    ValueTask<Checkpoint?> ReadCheckpointAsync(CheckpointKey key, CancellationToken cancel);
+
     /// <summary>
     /// Connects, creates what the state needs, takes the fence and the lease, reads the checkpoint. Throws
     /// <see cref="LeaseHeldException"/> while another run holds the lease.

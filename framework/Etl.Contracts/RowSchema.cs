@@ -26,6 +26,15 @@ public sealed record RowSchema(Schema Arrow, IReadOnlyList<string> Key)
     /// <summary>Nothing is known to be unique.</summary>
     public RowSchema(Schema arrow) : this(arrow, []) { }
 
+    /// <summary>More keys, each of columns that are unique together: a deduplicated stream keeps the key that it came with.</summary>
+    public IReadOnlyList<IReadOnlyList<string>> OtherKeys { get; init; } = [];
+
+    /// <summary>All known keys; none is empty.</summary>
+    public IEnumerable<IReadOnlyList<string>> Keys => OtherKeys.Prepend(Key).Where(k => k.Count > 0);
+
+    /// <summary>Whether no two rows have the same values in these columns: they hold a whole key.</summary>
+    public bool IsUniqueBy(IReadOnlyCollection<string> columns) => Keys.Any(k => k.All(c => columns.Contains(c, StringComparer.OrdinalIgnoreCase)));
+
     /// <summary>Whether the rows are keyed changes with deletions.</summary>
     public bool HasOp => Index(OpColumn) >= 0;
 

@@ -143,7 +143,7 @@ internal sealed class GraphTyper
                 if (local.Refusals.Count > 0 || local.TableRules.Count > 0 || local.Columns is null)
                 {
                     builder.AddRefusals(stage.Id, component, local);
-                    Bind(stage, segment, _schemas[from[0]].Key, f => !IsRefusedWhenNull(local, f, builder.Schema) && Nullable(builder.Schema, f));
+                    Bind(stage, segment, [.. builder.Schema.Keys], f => !IsRefusedWhenNull(local, f, builder.Schema) && Nullable(builder.Schema, f));
                 }
 
                 if (local.Columns is not null)
@@ -156,14 +156,14 @@ internal sealed class GraphTyper
 
                     var input = builder.Schema;
                     builder.AddColumns(stage.Id, component, local, from[0]);
-                    Bind(stage, segment, local.Key ?? KeptKey(input, local.Columns, ""), f => NullableColumn(local.Columns, input, "", f));
+                    Bind(stage, segment, local.Key is null ? KeptKeys(input, local.Columns, "") : [local.Key], f => NullableColumn(local.Columns, input, "", f));
                 }
 
                 break;
             case DeduplicateStep deduplicate:
                 builder.AddDeduplicate(stage.Id, component, deduplicate);
                 var before = builder.Schema;
-                Bind(stage, segment, deduplicate.Key, f => Nullable(before, f));
+                Bind(stage, segment, [deduplicate.Key, .. before.Keys], f => Nullable(before, f));
                 break;
             case LookupStep lookup:
                 RequireInputs(stage, 2);
@@ -173,7 +173,7 @@ internal sealed class GraphTyper
                 _binder.Declare(from[1], _schemas[from[1]]);
                 builder.AddLookup(stage.Id, component, lookup, second, from[0]);
                 var qualifier = SqlText.Quote(from[0]) + ".";
-                Bind(stage, segment, lookup.OnSeveral == SeveralMatches.All ? [] : KeptKey(first, lookup.Columns, qualifier), f => NullableColumn(lookup.Columns, first, qualifier, f));
+                Bind(stage, segment, lookup.OnSeveral == SeveralMatches.All ? [] : KeptKeys(first, lookup.Columns, qualifier), f => NullableColumn(lookup.Columns, first, qualifier, f));
                 break;
             case SetStep set:
                 foreach (var other in from.Skip(1))
@@ -183,7 +183,7 @@ internal sealed class GraphTyper
                 }
 
                 builder.AddSet(stage.Id, component, set, from.Skip(1).Select(f => new SegmentInput(f, _schemas[f])));
-                Bind(stage, segment, set.Key, _ => true);
+                Bind(stage, segment, [set.Key], _ => true);
                 break;
             default:
                 throw new EtlException("ETL5009", $"'{step.GetType()}' is no step that this version knows");
@@ -245,13 +245,13 @@ internal sealed class GraphTyper
         return n is ExtractNode extract ? [extract] : n.Inputs.SelectMany(SourcesOf).Distinct();
     }
 
-    private void Bind(ResolvedStage stage, OpenSegment segment, IReadOnlyList<string> key, Func<string, bool> nullable)
+    private void Bind(ResolvedStage stage, OpenSegment segment, IReadOnlyList<IReadOnlyList<string>> keys, Func<string, bool> nullable)
     {
         try
         {
             var (schema, select) = _binder.Bind(segment.Builder.VisibleQuery());
             var fields = schema.FieldsList.Select(f => new Apache.Arrow.Field(f.Name, f.DataType, nullable(f.Name))).ToList();
-            segment.Builder.Schema = new RowSchema(new Apache.Arrow.Schema(fields, null), key);
+            segment.Builder.Schema = new RowSchema(new Apache.Arrow.Schema(fields, null), keys.FirstOrDefault() ?? []) { OtherKeys = [.. keys.Skip(1)] };
             segment.SelectList = select;
         }
         catch (DuckException e)
@@ -302,11 +302,12 @@ internal sealed class GraphTyper
     private static string? Referenced(ColumnExpression column, RowSchema input, string qualifier) =>
         input.Names.FirstOrDefault(n => column.Expression.Text == qualifier + SqlText.Quote(n) || column.Expression.Text == SqlText.Quote(n));
 
-    private static IReadOnlyList<string> KeptKey(RowSchema input, IReadOnlyList<ColumnExpression> columns, string qualifier)
-    {
-        var kept = input.Key.Select(k => columns.FirstOrDefault(c => Referenced(c, input, qualifier) is { } r && string.Equals(r, k, StringComparison.OrdinalIgnoreCase))?.Name).ToList();
-        return kept.Contains(null) ? [] : [.. kept.Select(k => k!)];
-    }
+    // Keys whose columns are all still there, unchanged, by their new names.
+    private static IReadOnlyList<IReadOnlyList<string>> KeptKeys(RowSchema input, IReadOnlyList<ColumnExpression> columns, string qualifier) =>
+    [
+        .. input.Keys.Select(key => key.Select(k => columns.FirstOrDefault(c => string.Equals(Referenced(c, input, qualifier), k, StringComparison.OrdinalIgnoreCase))?.Name).ToList())
+            .Where(key => !key.Contains(null)).Select(key => (IReadOnlyList<string>)[.. key.Select(k => k!)]),
+    ];
 
     private static void RequireInputs(ResolvedStage stage, int count)
     {

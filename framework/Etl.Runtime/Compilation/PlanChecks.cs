@@ -41,12 +41,12 @@ internal static class PlanChecks
             }
         }
 
-        var known = load.Schema.Key;
-        if (known.Count == 0 || known.Any(k => !load.Plan.Key.Contains(k, StringComparer.OrdinalIgnoreCase)))
+        if (!load.Schema.IsUniqueBy(load.Plan.Key))
         {
+            var known = string.Join(" and ", load.Schema.Keys.Select(k => $"({string.Join(", ", k)})"));
             bag.AddError(
                 load.Stage.ComponentSpan, "ETL3042",
-                $"'{load.Id}' upserts by ({string.Join(", ", load.Plan.Key)}), which is not known to be unique here{(known.Count == 0 ? "" : $": ({string.Join(", ", known)}) is")}",
+                $"'{load.Id}' upserts by ({string.Join(", ", load.Plan.Key)}), which is not known to be unique here{(known.Length == 0 ? "" : $"; unique: {known}")}",
                 $"Add a `deduplicate` with key: [{string.Join(", ", load.Plan.Key)}] above it, or declare the primary key in the contract.");
         }
     }

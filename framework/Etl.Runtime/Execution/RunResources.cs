@@ -1,5 +1,4 @@
 using Apache.Arrow;
-using Etl.Contracts;
 using Etl.Runtime.Reports;
 using Etl.Runtime.Sql;
 using Etl.Runtime.Telemetry;

@@ -1,0 +1,59 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Etl.DuckDb;
+
+namespace Etl.Runtime.Compilation;
+
+/// <summary>A plan as one JSON document, version 1: <c>pipeline</c>, <c>environment</c>, <c>hash</c>, and <c>nodes</c> in order.</summary>
+public static class PlanJson
+{
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
+    /// <summary>Ends in a line feed.</summary>
+    public static string Render(CompiledPipeline pipeline) => new JsonObject
+    {
+        ["version"] = 1,
+        ["pipeline"] = pipeline.Definition.Id,
+        ["environment"] = pipeline.Project.Environment,
+        ["hash"] = pipeline.Hash,
+        ["nodes"] = new JsonArray([.. pipeline.Nodes.Select(Node)]),
+    }.ToJsonString(Indented) + "\n";
+
+    private static JsonObject Node(PlanNode node)
+    {
+        var json = new JsonObject
+        {
+            ["id"] = node.Id,
+            ["kind"] = node switch { ExtractNode => "extract", SegmentNode => "query", TransformNode => "transform", _ => "load" },
+            ["inputs"] = Strings(node.Inputs),
+            ["key"] = Strings(node.Schema.Key),
+            ["columns"] = new JsonArray([.. node.Schema.Arrow.FieldsList.Select(f => new JsonObject
+            {
+                ["name"] = f.Name, ["type"] = DuckType.Of(f.DataType).ToString().ToLowerInvariant(), ["nullable"] = f.IsNullable,
+            })]),
+        };
+        switch (node)
+        {
+            case ExtractNode extract:
+                json["incremental"] = extract.Extractor.Capabilities.Incremental;
+                json["promise"] = extract.Extractor.Capabilities.Guarantee;
+                break;
+            case SegmentNode segment:
+                json["stages"] = Strings(segment.Segment.Stages.Select(s => s.Id));
+                json["sql"] = segment.Segment.Sql;
+                json["rules"] = Strings(segment.Segment.Verdicts.Select(v => $"{v.Stage}.{v.Rule}").Concat(segment.Segment.Warnings.Select(w => $"{w.Stage}.{w.Rule}")).Concat(segment.Segment.TableRules.Select(r => $"{r.Stage}.{r.Rule.Rule}")));
+                break;
+            case LoadNode load:
+                json["target"] = load.Plan.Target;
+                json["mode"] = load.Plan.Mode.ToString().ToLowerInvariant();
+                json["load_key"] = Strings(load.Plan.Key);
+                json["promise"] = load.Plan.Guarantee;
+                json["statements"] = Strings(load.Plan.Statements);
+                break;
+        }
+
+        return json;
+    }
+
+    private static JsonArray Strings(IEnumerable<string> values) => new([.. values.Select(v => JsonValue.Create(v))]);
+}

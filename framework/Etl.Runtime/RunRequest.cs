@@ -1,0 +1,55 @@
+using Etl.Contracts;
+using Etl.Runtime.Diagnostics;
+using Etl.Runtime.Reports;
+using Etl.Runtime.Telemetry;
+
+namespace Etl.Runtime;
+
+/// <summary>What a person or a scheduler asks for.</summary>
+/// <param name="File">The pipeline's file.</param>
+public sealed record RunRequest(string File)
+{
+    /// <summary><c>--env</c>.</summary>
+    public string? Environment { get; init; }
+
+    /// <summary>Texts of <c>--param name=value</c>.</summary>
+    public IReadOnlyDictionary<string, string> Params { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The logical date; null for today in the project's time zone.</summary>
+    public DateOnly? Date { get; init; }
+
+    /// <summary>Reads everything and replaces the targets.</summary>
+    public bool FullRefresh { get; init; }
+
+    /// <summary>Rules accepted for this run.</summary>
+    public IReadOnlySet<string> Accepted { get; init; } = new HashSet<string>();
+
+    /// <summary>Why; required with <see cref="Accepted"/>.</summary>
+    public string? AcceptedReason { get; init; }
+
+    /// <summary>Waits for another run of the same pipeline.</summary>
+    public bool Wait { get; init; }
+
+    /// <summary>Instead of the project's.</summary>
+    public ByteSize? Memory { get; init; }
+
+    /// <summary>Learns the secrets that are resolved, and takes them out of what is reported.</summary>
+    public Redactor Redactor { get; init; } = new();
+
+    /// <summary>Given redacted text.</summary>
+    public JsonLog Log { get; init; } = JsonLog.None;
+
+    /// <summary>Called from many threads.</summary>
+    public Action<RunProgress> Progress { get; init; } = _ => { };
+
+    /// <summary>Receives the compiler's warnings.</summary>
+    public Action<IReadOnlyList<Diagnostic>> Warn { get; init; } = _ => { };
+}
+
+/// <summary>A pipeline or a project that does not compile (exit code 2).</summary>
+public sealed class InvalidPipelineException(IReadOnlyList<Diagnostic> diagnostics)
+    : Exception(string.Join(System.Environment.NewLine, diagnostics.Select(d => d.ToString())))
+{
+    /// <summary>All problems, warnings too.</summary>
+    public IReadOnlyList<Diagnostic> Diagnostics { get; } = diagnostics;
+}

@@ -1,0 +1,270 @@
+using System.Globalization;
+using Etl.Contracts;
+using Etl.Runtime;
+using Etl.Runtime.Compilation;
+using Etl.Runtime.Definition;
+using Etl.Runtime.Diagnostics;
+using Etl.Runtime.Execution;
+using Etl.Runtime.Ledger;
+using Etl.Runtime.Options;
+using Etl.Runtime.Plugins;
+using Etl.Runtime.Reports;
+using Etl.Runtime.Scaffolding;
+using Etl.Runtime.Telemetry;
+
+namespace Etl.Cli;
+
+/// <summary>The framework behind the commands.</summary>
+internal sealed class EtlApp(TimeProvider time) : IEtlApp
+{
+    private readonly Redactor _redactor = new();
+    private readonly List<IDisposable> _owned = [];
+
+    public string Redact(string text) => _redactor.Redact(text);
+
+    public async Task<RunReport> RunAsync(RunRequest request, IProgress<RunProgress> progress, JsonLog log, CancellationToken cancel)
+    {
+        if (request.From is not null)
+        {
+            throw new EtlException("ETL4602", "--from and --to need a declared `backfill`, which this version does not have", "Run with --full-refresh to load everything anew.");
+        }
+
+        return await Guarded(() => Runner(request.Scope).RunAsync(
+            new Runtime.RunRequest(Find(request.Pipeline))
+            {
+                Environment = EnvironmentOf(request.Scope),
+                Params = request.Parameters,
+                Date = request.Date,
+                FullRefresh = request.FullRefresh,
+                Accepted = request.AcceptedRules.ToHashSet(),
+                AcceptedReason = request.AcceptReason,
+                Wait = request.Wait,
+                Memory = request.Memory,
+                Redactor = _redactor,
+                Log = log,
+                Progress = progress.Report,
+                Warn = warnings =>
+                {
+                    foreach (var warning in warnings)
+                    {
+                        log.Warn("{warning}", ("warning", warning.ToString()));
+                    }
+                },
+            },
+            cancel));
+    }
+
+    public async Task<ValidationResult> ValidateAsync(Scope scope, IReadOnlyList<string> paths, CancellationToken cancel)
+    {
+        var files = paths.SelectMany(PipelineFiles).Distinct().ToList();
+        var found = new List<Diagnostic>();
+        foreach (var file in files)
+        {
+            try
+            {
+                await using var compiled = await CompileAsync(scope, file, new Dictionary<string, string>(), null, found.AddRange);
+            }
+            catch (InvalidPipelineException e)
+            {
+                found.AddRange(e.Diagnostics);
+            }
+        }
+
+        return new ValidationResult(files.Count, [.. found.Distinct()]);
+    }
+
+    public async Task<PlanDescription> PlanAsync(PlanRequest request, CancellationToken cancel)
+    {
+        var warnings = new List<Diagnostic>();
+        await using var compiled = await Guarded(() => CompileAsync(request.Scope, Find(request.Pipeline), request.Parameters, request.Date, warnings.AddRange));
+        return new PlanDescription(PlanText.Render(compiled), PlanJson.Render(compiled), warnings);
+    }
+
+    public Task<DiagnosticPage?> ExplainAsync(Scope scope, string code, CancellationToken cancel) =>
+        Task.FromResult(DiagnosticCatalog.Find(code));
+
+    public Task<string> PipelineSchemaAsync(Scope scope, CancellationToken cancel)
+    {
+        var factory = Factory(scope, null);
+        return Task.FromResult(JsonSchemaWriter.Write(factory.Catalog.Components
+            .Where(c => c.Kind is ComponentKind.Extractor or ComponentKind.Transformer or ComponentKind.Loader)
+            .Select(c => new SchemaComponent(KindOf(c.Kind), c.Name, c.Summary, factory.OptionsType(c)))));
+    }
+
+    public Task<IReadOnlyList<ComponentSummary>> ListComponentsAsync(Scope scope, CancellationToken cancel) =>
+        Task.FromResult<IReadOnlyList<ComponentSummary>>([.. Factory(scope, null).Catalog.Components.Select(Summary)]);
+
+    public Task<IReadOnlyList<ComponentDetails>> DescribeComponentsAsync(Scope scope, string name, CancellationToken cancel)
+    {
+        var factory = Factory(scope, null);
+        return Task.FromResult<IReadOnlyList<ComponentDetails>>([.. factory.Catalog.Components.Where(c => c.Name == name)
+            .Select(c => new ComponentDetails(Summary(c), [.. Options(factory.OptionsType(c), "")]))]);
+    }
+
+    public async Task<IReadOnlyList<RunSummary>> ListRunsAsync(Scope scope, RunFilter filter, CancellationToken cancel)
+    {
+        await using var ledger = Ledger();
+        return await ledger.ListAsync(filter, cancel);
+    }
+
+    public async Task<RunRecord?> ShowRunAsync(Scope scope, string id, CancellationToken cancel)
+    {
+        await using var ledger = Ledger();
+        return await ledger.ShowAsync(id, cancel);
+    }
+
+    public async Task<IReadOnlyList<DeadLetterSummary>> ListDeadLettersAsync(Scope scope, string pipeline, CancellationToken cancel)
+    {
+        var files = new List<DeadLetterSummary>();
+        await foreach (var (record, file) in DeadLetterFilesAsync(scope, pipeline, null, cancel))
+        {
+            files.Add(new DeadLetterSummary(file.Stage, file.Path, file.Rows, record.Summary.RunId, record.Summary.StartedAt));
+        }
+
+        return files;
+    }
+
+    public async Task<IReadOnlyList<DeadLetterRow>> ShowDeadLettersAsync(Scope scope, DeadLetterFilter filter, CancellationToken cancel)
+    {
+        await using var compiled = await Guarded(() => CompileAsync(scope, Find(filter.Pipeline), new Dictionary<string, string>(), null, _ => { }));
+        var rows = new List<DeadLetterRow>();
+        await foreach (var (_, file) in DeadLetterFilesAsync(scope, filter.Pipeline, filter.RunId, cancel))
+        {
+            if ((filter.Stage is not null && file.Stage != filter.Stage) || rows.Count >= filter.Limit)
+            {
+                continue;
+            }
+
+            var colon = file.Path.IndexOf(':', StringComparison.Ordinal);
+            var store = colon > 0 && compiled.Connections.TryGetValue(file.Path[..colon], out var connection) ? connection as IObjectStore : null;
+            var path = store is null ? file.Path : file.Path[(colon + 1)..];
+            rows.AddRange((await DeadLetterReader.ReadAsync(store, path, filter.Rule, filter.Limit - rows.Count, cancel))
+                .Select(l => new DeadLetterRow(l.Stage, l.Rule, l.Reason, l.Row)));
+        }
+
+        return rows;
+    }
+
+    public Task<IReadOnlyList<WrittenFile>> ImportContractsAsync(Scope scope, ImportRequest request, CancellationToken cancel) => Guarded(async () =>
+        Written(await Scaffold(scope).ContractsAsync(request.Connection, request.Tables, request.Folder, request.Overwrite, cancel)));
+
+    public Task<IReadOnlyList<WrittenFile>> NewPipelinesAsync(Scope scope, NewRequest request, CancellationToken cancel) => Guarded(async () =>
+        Written(await Scaffold(scope).PipelinesAsync(request.Connection, request.Tables, request.To, request.Folder, request.Overwrite, cancel)));
+
+    public async Task<IReadOnlyList<TargetState>> ShowStateAsync(Scope scope, string pipeline, CancellationToken cancel)
+    {
+        await using var compiled = await Guarded(() => CompileAsync(scope, Find(pipeline), new Dictionary<string, string>(), null, _ => { }));
+        var states = new List<TargetState>();
+        foreach (var load in compiled.Nodes.OfType<LoadNode>())
+        {
+            var checkpoint = await load.Loader.ReadCheckpointAsync(new CheckpointKey(compiled.Project.Environment, compiled.Definition.Id, load.Id), cancel);
+            var summary = checkpoint is null ? null : string.Create(
+                CultureInfo.InvariantCulture,
+                $"epoch {checkpoint.N}, committed {checkpoint.CommittedAt:yyyy-MM-dd HH:mm:ss}Z by run {checkpoint.RunId}; next run reads what is beyond {string.Join("; ", checkpoint.Sources.Select(s => $"{s.Key} {s.Value.Position.ToJsonString()}"))}");
+            states.Add(new TargetState(load.Id, load.Plan.Target, checkpoint, summary));
+        }
+
+        return states;
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        foreach (var owned in _owned)
+        {
+            owned.Dispose();
+        }
+
+        return default;
+    }
+
+    // Environments have their own connections only when one is named.
+    private static string? EnvironmentOf(Scope scope) => scope.Environment == Project.DefaultEnvironment ? null : scope.Environment;
+
+    private PipelineRunner Runner(Scope scope) => new(scope.PluginFolders, time);
+
+    private ComponentFactory Factory(Scope scope, Project? project)
+    {
+        var catalog = Runner(scope).Plugins(project);
+        _owned.Add(catalog);
+        var folder = project?.Folder ?? Environment.CurrentDirectory;
+        return new ComponentFactory(catalog, new PluginContext(folder, Path.Combine(folder, ".etl"), new ProjectSettings().Memory.Bytes, time));
+    }
+
+    private async Task<CompiledPipeline> CompileAsync(Scope scope, string file, IReadOnlyDictionary<string, string> parameters, DateOnly? date, Action<IReadOnlyList<Diagnostic>> warn)
+    {
+        var request = new Runtime.RunRequest(file) { Environment = EnvironmentOf(scope), Params = parameters, Date = date, Warn = warn, Redactor = _redactor };
+        var (pipeline, catalog) = await Runner(scope).CompileAsync(request);
+        _owned.Add(catalog);
+        return pipeline;
+    }
+
+    private Scaffold Scaffold(Scope scope)
+    {
+        var project = PipelineRunner.OpenProject(Environment.CurrentDirectory, EnvironmentOf(scope));
+        return new Scaffold(project, Factory(scope, project));
+    }
+
+    private static async Task<T> Guarded<T>(Func<Task<T>> work)
+    {
+        try
+        {
+            return await work();
+        }
+        catch (InvalidPipelineException e)
+        {
+            throw new DiagnosticsException(e.Diagnostics);
+        }
+    }
+
+    private static IReadOnlyList<WrittenFile> Written(IReadOnlyList<ScaffoldedFile> files) =>
+        [.. files.Select(f => new WrittenFile(Path.GetRelativePath(Environment.CurrentDirectory, f.Path), f.Written, f.Note))];
+
+    private static SqliteLedger Ledger() => new(Path.Combine(PipelineRunner.OpenProject(Environment.CurrentDirectory, null).StateFolder, "ledger.db"));
+
+    private static async IAsyncEnumerable<(RunRecord Record, DeadLetterReport File)> DeadLetterFilesAsync(
+        Scope scope, string pipeline, string? runId, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
+    {
+        var project = PipelineRunner.OpenProject(Find(pipeline), EnvironmentOf(scope));
+        await using var ledger = new SqliteLedger(Path.Combine(project.StateFolder, "ledger.db"));
+        var id = Path.GetFileNameWithoutExtension(pipeline);
+        foreach (var run in await ledger.ListAsync(new RunFilter(id, project.Environment, Limit: 1000), cancel))
+        {
+            var record = run.DeadLetters > 0 && (runId is null || run.RunId.StartsWith(runId, StringComparison.Ordinal)) ? await ledger.ShowAsync(run.RunId, cancel) : null;
+            // Files of a run that published nothing belong to no target.
+            if (record?.Report is { } report && report.Loads.Any(l => l.Status == LoadStatus.Published))
+            {
+                foreach (var file in report.DeadLetters)
+                {
+                    yield return (record, file);
+                }
+            }
+        }
+    }
+
+    private static string Find(string pipeline) =>
+        File.Exists(pipeline) || pipeline.EndsWith(".yaml", StringComparison.OrdinalIgnoreCase) || pipeline.EndsWith(".yml", StringComparison.OrdinalIgnoreCase)
+            ? pipeline
+            : Directory.EnumerateFiles(Environment.CurrentDirectory, pipeline + ".yaml", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 4 }).Order(StringComparer.Ordinal).FirstOrDefault()
+                ?? throw new EtlException("ETL4603", $"there is no pipeline '{pipeline}'", "Give the path of its file.");
+
+    private static IEnumerable<string> PipelineFiles(string path) => !Directory.Exists(path)
+        ? [path]
+        : Directory.EnumerateFiles(path, "*.y*ml", SearchOption.AllDirectories)
+            .Where(f => !f.Contains($"{Path.DirectorySeparatorChar}.", StringComparison.Ordinal) && File.ReadLines(f).Any(l => l.StartsWith("pipeline:", StringComparison.Ordinal)))
+            .Order(StringComparer.Ordinal);
+
+    private static string KindOf(ComponentKind kind) => kind switch
+    {
+        ComponentKind.Extractor => "extract", ComponentKind.Transformer => "transform", ComponentKind.Loader => "load", ComponentKind.Notifier => "notify", _ => "connection",
+    };
+
+    private static ComponentSummary Summary(ComponentDescriptor c) => new(KindOf(c.Kind), c.Name, c.For, c.Summary, c.Plugin);
+
+    private static IEnumerable<OptionLine> Options(Type? type, string prefix)
+    {
+        foreach (var option in type is null ? [] : OptionSet.For(type).Options)
+        {
+            yield return new OptionLine(prefix + option.Name, option.TypeText, option.Required, option.DefaultText, option.Description, option.Example);
+        }
+    }
+}
