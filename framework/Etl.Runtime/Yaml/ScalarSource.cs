@@ -27,6 +27,7 @@ internal sealed class ScalarSource(SourceText source, int start, int end)
     private sealed class Walk(string raw, int from, int to, string value, YamlStyle style)
     {
         private readonly int[] offsets = new int[value.Length + 1];
+        private readonly int begin = from;
         private int at = from;
         private int end = to;
         private int done;
@@ -57,7 +58,7 @@ internal sealed class ScalarSource(SourceText source, int start, int end)
                 }
             }
 
-            var rest = done == value.Length || AllWhite(value.AsSpan(done)) ? Math.Min(at, end) : from;
+            var rest = done == value.Length || AllWhite(value.AsSpan(done)) ? Math.Min(at, end) : begin;
             offsets.AsSpan(done).Fill(rest);
             return offsets;
         }
