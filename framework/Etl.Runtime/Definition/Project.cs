@@ -20,6 +20,33 @@ public sealed record Project(string Folder, ProjectSettings Settings, IReadOnlyD
 
     /// <summary>What <c>${NAME}</c> is looked up in.</summary>
     public required EnvironmentVariables Variables { get; init; }
+
+    /// <summary>
+    /// A connection that something names; tells the bag when there is none, and what is wrong with its values. A variable that is
+    /// not set is an error only where the connection is opened: validation needs no secrets.
+    /// </summary>
+    /// <param name="name">The name.</param>
+    /// <param name="span">Where it is named.</param>
+    /// <param name="isOpened">Whether the command connects.</param>
+    /// <param name="bag">Receives what is wrong.</param>
+    public ConnectionDefinition? Use(string name, SourceSpan span, bool isOpened, DiagnosticBag bag)
+    {
+        if (!Connections.TryGetValue(name, out var connection))
+        {
+            var known = Connections.Count == 0
+                ? $"Write it in {System.IO.Path.Combine(Folder, "connections.yaml")}."
+                : $"{Suggest.Sentence(name, Connections.Keys)}Connections are: {string.Join(", ", Connections.Keys)}.";
+            bag.AddError(span, "ETL1042", $"there is no connection '{name}'", known);
+            return null;
+        }
+
+        foreach (var problem in connection.Problems)
+        {
+            bag.Add(problem.Code == "ETL1030" && !isOpened ? problem with { Severity = Severity.Warning } : problem);
+        }
+
+        return connection;
+    }
 }
 
 /// <summary>A named system.</summary>
@@ -31,6 +58,9 @@ public sealed record ConnectionDefinition(string Name, string Type, YamlMap With
 {
     /// <summary>Where the type is named.</summary>
     public SourceSpan TypeSpan { get; init; } = Span;
+
+    /// <summary>What substitution found; told when the connection is used (<see cref="Project.Use"/>), as not every pipeline uses each.</summary>
+    public IReadOnlyList<Diagnostic> Problems { get; init; } = [];
 }
 
 /// <summary>What <c>etl.yaml</c> says for all pipelines of a project.</summary>

@@ -133,6 +133,12 @@ public static class OptionBinder
                 return null;
             }
 
+            // Reported where it was substituted; a second error about what is left of it would confuse.
+            if (scalar.Substituted.HasFlag(Substitution.Unresolved) && type.Kind != OptionKind.Text)
+            {
+                return null;
+            }
+
             var (value, problem) = ScalarOption.Read(scalar, type, attribute);
             if (problem is { } p)
             {

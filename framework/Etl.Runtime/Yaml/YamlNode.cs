@@ -89,4 +89,7 @@ public enum Substitution
 
     /// <summary>A <c>{{ template }}</c>.</summary>
     Template = 2,
+
+    /// <summary>A reference that could not be resolved, which was reported: the value means nothing.</summary>
+    Unresolved = 4,
 }

@@ -157,9 +157,9 @@ public static class YamlReader
         {
             var (start, end) = (source.OffsetOf(scalar.Start.Line, scalar.Start.Column), source.OffsetOf(scalar.End.Line, scalar.End.Column));
             scalars.Add((start, end));
-            if (scalar.Value.AsSpan().IndexOf('\0') >= 0)
+            if (scalar.Value.AsSpan().IndexOfAny('\0', '\uFDD0', '\uFDD1') is >= 0 and var at)
             {
-                throw new Refusal(span, "ETL1003", "the character U+0000 is not allowed in a value", "No system stores it; remove the escape.");
+                throw new Refusal(span, "ETL1003", $"the character U+{(int)scalar.Value[at]:X4} is not allowed in a value", "Remove it, or its escape.");
             }
 
             var style = scalar.Style switch
