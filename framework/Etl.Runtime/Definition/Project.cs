@@ -42,7 +42,7 @@ public sealed record Project(string Folder, ProjectSettings Settings, IReadOnlyD
 
         foreach (var problem in connection.Problems)
         {
-            bag.Add(problem.Code == "ETL1030" && !isOpened ? problem with { Severity = Severity.Warning } : problem);
+            bag.Add(problem.Code == "ETL1030" && !isOpened ? problem with { Severity = Diagnostics.Severity.Warning } : problem);
         }
 
         return connection;

@@ -116,7 +116,10 @@ public static class OptionBinder
                     return null;
                 }
 
-                redactor?.Register(scalar.Value);
+                if (!scalar.Substituted.HasFlag(Substitution.Unresolved))
+                {
+                    redactor?.Register(scalar.Value);
+                }
             }
 
             if ((attribute.Sql || attribute.Identifier) && scalar.Substituted.HasFlag(Substitution.Template))
@@ -134,9 +137,9 @@ public static class OptionBinder
             }
 
             // Reported where it was substituted; a second error about what is left of it would confuse.
-            if (scalar.Substituted.HasFlag(Substitution.Unresolved) && type.Kind != OptionKind.Text)
+            if (scalar.Substituted.HasFlag(Substitution.Unresolved))
             {
-                return null;
+                return type.Kind == OptionKind.Text ? scalar.Written : null;
             }
 
             var (value, problem) = ScalarOption.Read(scalar, type, attribute);
