@@ -1,0 +1,241 @@
+using Apache.Arrow;
+using Etl.Contracts;
+
+namespace Etl.DuckDb;
+
+/// <summary>
+/// A connection: one statement at a time. A source is scanned on the connection that registered it; statements of other
+/// connections of the database see its function, but neither its exceptions nor its cancellation.
+/// <para>Errors of DuckDB are <see cref="DuckException"/>; what a source threw is thrown again as it was.</para>
+/// </summary>
+internal sealed unsafe class DuckConnection : IDisposable
+{
+    private readonly bool _owned;
+    private readonly List<DuckSource> _sources = [];
+    private nint _connection;
+    private DuckOperation? _operation;
+
+    /// <summary>Over a native connection; one that is not <paramref name="owned"/> is left open.</summary>
+    public DuckConnection(nint connection, bool owned)
+    {
+        _connection = connection;
+        _owned = owned;
+    }
+
+    internal nint Handle => _connection != 0 ? _connection : throw new ObjectDisposedException(nameof(DuckConnection));
+
+    // Cancelled when the statement that runs is cancelled or given up; a source waits on it.
+    internal CancellationToken Running => _operation?.Token ?? CancellationToken.None;
+
+    /// <summary>Runs statements that are separated by semicolons, or one with parameters.</summary>
+    public void Execute(string sql, IReadOnlyDictionary<string, object>? parameters = null, CancellationToken cancel = default) =>
+        ExecuteCount(sql, parameters, cancel);
+
+    /// <summary>Runs as <see cref="Execute"/> and returns how many rows the last statement inserted, updated or deleted.</summary>
+    public long ExecuteCount(string sql, IReadOnlyDictionary<string, object>? parameters = null, CancellationToken cancel = default)
+    {
+        using var operation = Begin(cancel);
+        DuckNative.Result result = default;
+        try
+        {
+            Run(sql, parameters, &result);
+            return (long)DuckNative.duckdb_rows_changed(&result);
+        }
+        finally
+        {
+            DuckNative.duckdb_destroy_result(&result);
+        }
+    }
+
+    /// <summary>All rows of a small result, as DuckDB writes values as text.</summary>
+    public IReadOnlyList<string?[]> QueryRows(string sql, IReadOnlyDictionary<string, object>? parameters = null, CancellationToken cancel = default)
+    {
+        using var operation = Begin(cancel);
+        DuckNative.Result result = default;
+        try
+        {
+            Run(sql, parameters, &result);
+            var rows = new string?[DuckNative.duckdb_row_count(&result)][];
+            var columns = DuckNative.duckdb_column_count(&result);
+            for (var row = 0; row < rows.Length; row++)
+            {
+                rows[row] = new string?[columns];
+                for (ulong column = 0; column < columns; column++)
+                {
+                    var text = DuckNative.duckdb_value_varchar(&result, column, (ulong)row);
+                    if (text != 0)
+                    {
+                        rows[row][column] = DuckNative.Text(text);
+                        DuckNative.duckdb_free(text);
+                    }
+                }
+            }
+
+            return rows;
+        }
+        finally
+        {
+            DuckNative.duckdb_destroy_result(&result);
+        }
+    }
+
+    /// <summary>The first column of the first row as text; null when it is NULL or there is no row.</summary>
+    public string? QueryText(string sql, IReadOnlyDictionary<string, object>? parameters = null, CancellationToken cancel = default) =>
+        QueryRows(sql, parameters, cancel) is [var first, ..] ? first[0] : null;
+
+    /// <summary>
+    /// The Arrow schema of a SELECT, by DuckDB's binder: nothing is executed, all fields are nullable. ETL4403: not one
+    /// SELECT; ETL4405: a column of a type that rows do not move in.
+    /// </summary>
+    public Schema Describe(string sql, IReadOnlyDictionary<string, object>? parameters = null)
+    {
+        var columns = DescribeColumns(sql, parameters);
+        return new Schema(columns.Select(c => ToField(c)), null);
+    }
+
+    /// <summary>Names and DuckDB's types of a SELECT's columns.</summary>
+    public IReadOnlyList<DuckColumn> DescribeColumns(string sql, IReadOnlyDictionary<string, object>? parameters = null)
+    {
+        using (var statement = new DuckStatement(Handle, sql))
+        {
+            if (!statement.IsSelect)
+            {
+                throw new EtlException("ETL4403", "the SQL is not a SELECT", "Write one SELECT.");
+            }
+
+            if (statement.ParameterCount == 0)
+            {
+                return statement.Columns();
+            }
+
+            statement.Bind(parameters);
+        }
+
+        // A parameter's type is known only once it is bound, and then only to an execution; LIMIT 0 reads nothing.
+        using var stream = new DuckStream(this, $"SELECT * FROM (\n{DuckSelect.Trim(sql)}\n) LIMIT 0", parameters, CancellationToken.None);
+        return stream.Columns;
+    }
+
+    /// <summary>
+    /// The result of a SELECT as it comes, in batches of at most <paramref name="batchRows"/> rows, cut also at about
+    /// <paramref name="batchBytes"/>. Each batch is the caller's to dispose.
+    /// </summary>
+    public IEnumerable<RecordBatch> Query(
+        string sql, IReadOnlyDictionary<string, object>? parameters = null, int batchRows = 65536, long batchBytes = 16 << 20, CancellationToken cancel = default)
+    {
+        using var stream = new DuckStream(this, sql, parameters, cancel);
+        while (stream.Next(batchRows, batchBytes) is { } batch)
+        {
+            yield return batch;
+        }
+    }
+
+    /// <summary>
+    /// Makes <paramref name="source"/> readable as <c>name()</c>, once, by several threads, without a copy of strings and most numbers. The
+    /// function's name stays taken for the life of the database; disposing the registration lets go of the source.
+    /// </summary>
+    /// <param name="name">Unique in the database.</param>
+    /// <param name="schema">Each batch has it.</param>
+    /// <param name="source">Asked from several threads.</param>
+    /// <param name="estimatedRows">Helps DuckDB to order joins.</param>
+    public IDisposable RegisterSource(string name, Schema schema, IBatchSource source, long? estimatedRows = null)
+    {
+        var registered = new DuckSource(this, name, schema, source, estimatedRows);
+        registered.Register();
+        _sources.Add(registered);
+        return registered;
+    }
+
+    /// <summary>Stops the statement that runs, from another thread; it fails with DuckDB's type <c>Interrupt</c>.</summary>
+    public void Interrupt()
+    {
+        if (_connection != 0)
+        {
+            DuckNative.duckdb_interrupt(_connection);
+        }
+    }
+
+    public void Dispose()
+    {
+        _operation?.Dispose();
+        if (_connection != 0 && _owned)
+        {
+            DuckNative.duckdb_disconnect(ref _connection);
+        }
+
+        _connection = 0;
+        foreach (var source in _sources.ToArray())
+        {
+            source.Dispose();
+        }
+    }
+
+    internal DuckOperation Begin(CancellationToken cancel)
+    {
+        cancel.ThrowIfCancellationRequested();
+        if (_operation is not null)
+        {
+            throw new InvalidOperationException("the connection has a statement that is still running or read");
+        }
+
+        foreach (var source in _sources)
+        {
+            source.TakeFailure();
+        }
+
+        return _operation = new DuckOperation(this, cancel);
+    }
+
+    internal void End(DuckOperation operation)
+    {
+        if (_operation == operation)
+        {
+            _operation = null;
+        }
+    }
+
+    internal void Forget(DuckSource source) => _sources.Remove(source);
+
+    // The reason behind a failed statement: our caller's cancellation, then what a source threw, then DuckDB's own words.
+    internal Exception Failure(string text, string sql)
+    {
+        if (_operation is { IsCancelled: true } operation)
+        {
+            return new OperationCanceledException(operation.Caller);
+        }
+
+        foreach (var source in _sources)
+        {
+            source.TakeFailure()?.Throw();
+        }
+
+        return new DuckException(DuckError.Parse(text, sql), sql);
+    }
+
+    private void Run(string sql, IReadOnlyDictionary<string, object>? parameters, DuckNative.Result* result)
+    {
+        if (parameters is null)
+        {
+            if (DuckNative.duckdb_query(Handle, sql, result) != 0)
+            {
+                throw Failure(DuckNative.Text(DuckNative.duckdb_result_error(result)), sql);
+            }
+
+            return;
+        }
+
+        using var statement = new DuckStatement(Handle, sql);
+        statement.Bind(parameters);
+        if (DuckNative.duckdb_execute_prepared(statement.Handle, result) != 0)
+        {
+            throw Failure(DuckNative.Text(DuckNative.duckdb_result_error(result)), sql);
+        }
+    }
+
+    internal static Field ToField(DuckColumn column) => new(
+        column.Name,
+        column.Type.ToArrow() ?? throw new EtlException(
+            "ETL4405", $"column '{column.Name}' has DuckDB's type {column.Type}, which rows do not move in",
+            column.Type.Normalized() is { } better ? $"Cast it: CAST({SqlText.Quote(column.Name)} AS {better})." : "Cast it to a type that keeps what you need, such as VARCHAR, or take its parts as columns."),
+        true);
+}
