@@ -52,7 +52,7 @@ public sealed partial class Cast(CastOptions options) : IRelationalTransformer
     private bool StaysUnique(Field field, string type) =>
         options.OnFail != CastFailure.Null && field.DataType is IntegerType && WholeOrText().IsMatch(type.Trim());
 
-    private static RefusalAction Action(CastFailure failure) => failure switch
+    internal static RefusalAction Action(CastFailure failure) => failure switch
     {
         CastFailure.Exclude => RefusalAction.Exclude,
         CastFailure.Fail => RefusalAction.Fail,

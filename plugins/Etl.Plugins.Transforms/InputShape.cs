@@ -38,12 +38,12 @@ internal static class InputShape
     public static Field RequireText(RowSchema schema, string column, string optionPath)
     {
         var field = schema.Require(column, optionPath);
-        return IsText(field.DataType)
-            ? field
-            : throw new EtlException("ETL3102",
-                string.Create(CultureInfo.InvariantCulture, $"column '{field.Name}' is {field.DataType.Name}; only text can be treated so"),
-                "Put a `cast` to varchar before it, or leave the column out.") { OptionPath = optionPath };
+        return IsText(field.DataType) ? field : throw NotText(field.Name, field.DataType, optionPath);
     }
+
+    /// <summary>Text was wanted, and the column is something else.</summary>
+    public static EtlException NotText(string column, IArrowType type, string optionPath) => new(
+        "ETL3102", $"column '{column}' is {type.Name}; this is for text only", "Put a `cast` to varchar before it, or leave the column out.") { OptionPath = optionPath };
 
     /// <summary>Whether a type is one of Arrow's texts.</summary>
     public static bool IsText(IArrowType type) => type.TypeId is ArrowTypeId.String or ArrowTypeId.LargeString or ArrowTypeId.StringView;
