@@ -126,7 +126,14 @@ public enum SeveralMatches
 /// <summary>Any query: aggregates, unions, free SQL. Rows in and out are counted, and no equation holds between them.</summary>
 /// <param name="Query">A single SELECT over the inputs' relation names.</param>
 /// <param name="Key">Columns that are unique in its result; empty if unknown.</param>
-public sealed record SetStep(Sql Query, IReadOnlyList<string> Key) : RelationalStep;
+public sealed record SetStep(Sql Query, IReadOnlyList<string> Key) : RelationalStep
+{
+    /// <summary>
+    /// The options' texts inside a query that was composed of several, so that an error in it has a position: each with its path
+    /// and, as <see cref="Sql.Offset"/>, where it starts in the query. Empty when <see cref="Query"/> names the one option itself.
+    /// </summary>
+    public IReadOnlyList<Sql> Parts { get; init; } = [];
+}
 
 /// <summary>A transformer in code: batches in, batches out.</summary>
 public interface IBatchTransformer
