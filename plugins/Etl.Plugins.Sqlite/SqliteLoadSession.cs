@@ -1,0 +1,269 @@
+using System.Globalization;
+using Apache.Arrow;
+using Etl.Contracts;
+
+namespace Etl.Plugins.Sqlite;
+
+/// <summary>
+/// One run's hold on one table. SQLite has one writer at a time, so calls take turns on one handle; staging commits batch by
+/// batch, so that other writers come in between.
+/// </summary>
+internal sealed class SqliteLoadSession : ILoadSession
+{
+    private readonly SqliteDatabase _database;
+    private readonly SqliteSession _session;
+    private readonly SqliteState _state;
+    private readonly SqlitePublication _publication;
+    private readonly LoadRequest _request;
+    private readonly TableLoadOptions _options;
+    private readonly SemaphoreSlim _turn = new(1, 1);
+
+    private SqliteLoadSession(SqliteDatabase database, SqliteSession session, SqliteState state, SqlitePublication publication, LoadRequest request, TableLoadOptions options, long fence, Checkpoint? checkpoint)
+    {
+        (_database, _session, _state, _publication, _request, _options) = (database, session, state, publication, request, options);
+        (Fence, Checkpoint) = (fence, checkpoint);
+    }
+
+    public long Fence { get; }
+
+    public Checkpoint? Checkpoint { get; }
+
+    public int Parallelism => 1;
+
+    private bool Replaces => _request.FullRefresh || _options.Mode == TableLoadMode.Replace;
+
+    public static SqliteLoadSession Open(SqliteDatabase database, SqliteSession session, LoadRequest request, TableLoadOptions options)
+    {
+        session.Execute("begin immediate");
+        try
+        {
+            var state = new SqliteState(session, request.Key);
+            var (fence, checkpoint) = state.Take(request.Owner, request.LeaseFor);
+            var prefix = $"_etl_stage_{request.Key.ShortName}_";
+            DropAbandoned(session, prefix);
+            var stage = SqlText.Quote(string.Create(CultureInfo.InvariantCulture, $"{prefix}{fence}"));
+            var publication = new SqlitePublication(SqliteTarget.Resolve(session, options, request.Schema), stage, request.Schema.HasOp);
+            session.Execute(publication.CreateStage);
+            session.Execute("commit");
+            return new(database, session, state, publication, request, options, fence, checkpoint);
+        }
+        catch
+        {
+            session.Rollback();
+            throw;
+        }
+    }
+
+    public async ValueTask StageAsync(IAsyncEnumerable<RecordBatch> batches, CancellationToken cancel)
+    {
+        await foreach (var batch in batches.WithCancellation(cancel))
+        {
+            await InTurnAsync(() => Stage(batch), cancel);
+            _request.FailPoint("sqlite.staged");
+        }
+    }
+
+    public ValueTask<PublishResult> PublishAsync(Checkpoint next, CancellationToken cancel) => InTurnAsync(() => Publish(next, cancel), cancel);
+
+    public async ValueTask<bool> ResolveAsync(Checkpoint next, CancellationToken cancel)
+    {
+        using var session = await _database.OpenSourceAsync(cancel);
+        return new SqliteState(session, _request.Key).IsCommitted(next);
+    }
+
+    public ValueTask<bool> RenewAsync(CancellationToken cancel) => InTurnAsync(() => _state.Renew(Fence, _request.LeaseFor), cancel);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _turn.WaitAsync();
+        try
+        {
+            _session.Rollback();
+            _session.Execute("begin immediate");
+            _session.Execute($"drop table if exists {_publication.Stage}");
+            _state.Release(Fence);
+            _session.Execute("commit");
+        }
+        catch (SqliteError)
+        {
+            // Nothing depends on it: the lease ends by itself, the next session drops the staging table, and an error here
+            // would hide the one for which the run is given up.
+        }
+        finally
+        {
+            _session.Dispose();
+            _turn.Dispose();
+        }
+    }
+
+    private static void DropAbandoned(SqliteSession session, string prefix)
+    {
+        var names = new List<string>();
+        using (var list = session.Prepare("select name from sqlite_schema where type = 'table' and substr(name, 1, length(?1)) = ?1"))
+        {
+            list.Bind(1, prefix);
+            while (list.Step())
+            {
+                names.Add(list.String(0));
+            }
+        }
+
+        foreach (var name in names)
+        {
+            session.Execute($"drop table {SqlText.Quote(name)}");
+        }
+    }
+
+    private bool Stage(RecordBatch batch)
+    {
+        _session.Execute("begin immediate");
+        try
+        {
+            _state.RequireFence(Fence);
+            using var insert = _session.Prepare(_publication.InsertStage);
+            var (writers, arrays, op) = Bindings(batch);
+            for (var row = 0; row < batch.Length; row++)
+            {
+                for (var i = 0; i < writers.Length; i++)
+                {
+                    writers[i].Bind(insert, arrays[i], row);
+                }
+
+                if (op is not null)
+                {
+                    insert.Bind(writers.Length + 1, op.GetBytes(row).SequenceEqual("delete"u8) ? 1L : 0L);
+                }
+
+                insert.Run();
+            }
+
+            _session.Execute("commit");
+            return true;
+        }
+        catch
+        {
+            _session.Rollback();
+            throw;
+        }
+    }
+
+    private (CellWriter[] Writers, IArrowArray[] Arrays, StringArray? Op) Bindings(RecordBatch batch)
+    {
+        var target = _publication.Target;
+        var writers = new CellWriter[target.Columns.Count];
+        var arrays = new IArrowArray[writers.Length];
+        for (var i = 0; i < writers.Length; i++)
+        {
+            var column = target.Columns[i];
+            writers[i] = new(column, i + 1, required: target.Key.Contains(column.Name, StringComparer.OrdinalIgnoreCase));
+            arrays[i] = batch.Column(_request.Schema.Index(column.Field.Name));
+        }
+
+        return (writers, arrays, _request.Schema.HasOp ? (StringArray)batch.Column(_request.Schema.Index(RowSchema.OpColumn)) : null);
+    }
+
+    private PublishResult Publish(Checkpoint next, CancellationToken cancel)
+    {
+        _session.Execute("begin immediate");
+        try
+        {
+            _state.RequireFence(Fence);
+            _state.RequireNext(next);
+            PublishResult result;
+            using (cancel.Register(_session.Interrupt))
+            {
+                result = Apply();
+                _state.Write(next, result);
+                _session.Execute($"delete from {_publication.Stage}");
+            }
+
+            cancel.ThrowIfCancellationRequested();
+            _request.FailPoint("sqlite.before_commit");
+            Commit();
+            _request.FailPoint("sqlite.after_commit");
+            return result;
+        }
+        catch
+        {
+            _session.Rollback();
+            throw;
+        }
+    }
+
+    private void Commit()
+    {
+        try
+        {
+            _session.Execute("commit");
+        }
+        catch (SqliteError e) when (!_session.InTransaction)
+        {
+            // The log may hold the commit although its fsync failed; only the file, read again, knows.
+            throw new CommitOutcomeUnknownException($"the commit to {_database.Display} failed: {e.Message}", e);
+        }
+    }
+
+    private PublishResult Apply()
+    {
+        // The table may have changed since this session began: the DDL is decided again, under the lock.
+        foreach (var statement in SqliteTarget.Resolve(_session, _options, _request.Schema).Ddl)
+        {
+            _session.Execute(statement);
+        }
+
+        if (_publication.Target.Key.Count > 0 && !KeyIsUnique())
+        {
+            _session.Execute(_publication.KeepLast);
+        }
+
+        var staged = _session.Integer(_publication.CountUpserts) ?? 0;
+        if (Replaces)
+        {
+            RefuseToEmpty(staged);
+            var deleted = Changes(_publication.DeleteAll);
+            return new(Changes(_publication.InsertAll), 0, deleted, 0);
+        }
+
+        if (_options.Mode == TableLoadMode.Append)
+        {
+            return new(Changes(_publication.InsertAll), 0, 0, 0);
+        }
+
+        var removed = _request.Schema.HasOp ? Changes(_publication.DeleteByKey) : 0;
+        var updated = _publication.UpdateChanged is { } update ? Changes(update) : 0;
+        var inserted = Changes(_publication.InsertMissing);
+        return new(inserted, updated, removed, staged - inserted - updated);
+    }
+
+    // Proved on the way here: the rows' own key is the target's, or part of it.
+    private bool KeyIsUnique() => _request.Schema.Key.Count > 0 && _request.Schema.Key.All(k => _options.Key.Contains(k, StringComparer.OrdinalIgnoreCase));
+
+    private void RefuseToEmpty(long staged)
+    {
+        if (staged == 0 && !_options.AllowEmpty && _session.Integer($"select exists (select 1 from {_publication.Target.Name})") == 1)
+        {
+            throw new EtlException("ETL4524", $"no rows came, and replacing would empty the table '{_options.Table}'", "If that is right, say so with allow_empty: true.");
+        }
+    }
+
+    private long Changes(string sql)
+    {
+        using var statement = _session.Prepare(sql);
+        statement.Run();
+        return _session.Changes;
+    }
+
+    // Off the caller's thread: a writer may wait for another one for as long as busy_timeout.
+    private async ValueTask<T> InTurnAsync<T>(Func<T> work, CancellationToken cancel)
+    {
+        await _turn.WaitAsync(cancel);
+        try
+        {
+            return await Task.Run(work, CancellationToken.None);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+}

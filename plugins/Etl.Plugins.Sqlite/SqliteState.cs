@@ -1,0 +1,126 @@
+using System.Globalization;
+using Etl.Contracts;
+
+namespace Etl.Plugins.Sqlite;
+
+/// <summary>The tables of the commit protocol, in the target's own file: one row per load stage, and one per epoch.</summary>
+internal sealed class SqliteState(SqliteSession session, CheckpointKey key)
+{
+    // Milliseconds since 1970 on the machine that holds the file.
+    private const string Now = "cast(unixepoch('subsec') * 1000 as integer)";
+
+    private readonly string _id = key.ToString();
+
+    /// <summary>For the plan.</summary>
+    public static IReadOnlyList<string> Ddl { get; } =
+    [
+        """
+        create table if not exists _etl_checkpoint (
+          id text primary key, fence integer not null, n integer not null, batch_id text, checkpoint text, owner text, lease_until integer not null)
+        """,
+        """
+        create table if not exists _etl_epoch (
+          id text not null, n integer not null, fence integer not null, batch_id text not null, run_id text not null, rows integer not null,
+          inserted integer not null, updated integer not null, deleted integer not null, unchanged integer not null, committed_at text not null,
+          primary key (id, n))
+        """,
+    ];
+
+    /// <summary>Takes the next fence and the lease; inside a write transaction.</summary>
+    public (long Fence, Checkpoint? Checkpoint) Take(string owner, TimeSpan leaseFor)
+    {
+        foreach (var statement in Ddl)
+        {
+            session.Execute(statement);
+        }
+
+        using (var held = session.Prepare($"select owner, (lease_until - {Now}) / 1000 from _etl_checkpoint where id = ? and lease_until > {Now}"))
+        {
+            held.Bind(1, _id);
+            if (held.Step())
+            {
+                throw new LeaseHeldException(string.Create(CultureInfo.InvariantCulture, $"{held.String(0)} is loading {_id}; its lease ends in {held.Integer(1)} s unless it is renewed"));
+            }
+        }
+
+        using (var take = session.Prepare(
+            $"""
+            insert into _etl_checkpoint (id, fence, n, owner, lease_until) values (?1, 1, 0, ?2, {Now} + ?3)
+            on conflict (id) do update set fence = fence + 1, owner = excluded.owner, lease_until = excluded.lease_until
+            """))
+        {
+            take.Bind([_id, owner]);
+            take.Bind(3, (long)leaseFor.TotalMilliseconds);
+            take.Run();
+        }
+
+        using var read = session.Prepare("select fence, checkpoint from _etl_checkpoint where id = ?");
+        read.Bind(1, _id);
+        read.Step();
+        return (read.Integer(0), read.IsNull(1) ? null : Checkpoint.Parse(read.String(1)));
+    }
+
+    /// <summary>Throws if a newer session has taken the fence.</summary>
+    public void RequireFence(long fence)
+    {
+        if (session.Integer("select fence from _etl_checkpoint where id = ?", _id) is var current && current != fence)
+        {
+            throw new FencedException(string.Create(CultureInfo.InvariantCulture, $"{_id} has fence {current ?? 0} now, and this run holds {fence}"));
+        }
+    }
+
+    /// <summary>Throws unless <paramref name="next"/> follows what is committed.</summary>
+    public void RequireNext(Checkpoint next)
+    {
+        RequireFence(next.Fence);
+        if (session.Integer("select n from _etl_checkpoint where id = ?", _id) is var n && n != next.N - 1)
+        {
+            throw new FencedException(string.Create(CultureInfo.InvariantCulture, $"{_id} is at epoch {n}, and this run would publish epoch {next.N}"));
+        }
+    }
+
+    /// <summary>The checkpoint and the audit row, in the transaction of the data.</summary>
+    public void Write(Checkpoint next, PublishResult result)
+    {
+        using (var write = session.Prepare("update _etl_checkpoint set n = ?4, batch_id = ?2, checkpoint = ?3 where id = ?1"))
+        {
+            write.Bind([_id, next.BatchId, next.ToJson()]);
+            write.Bind(4, next.N);
+            write.Run();
+        }
+
+        using var audit = session.Prepare("insert into _etl_epoch values (?1, ?5, ?6, ?2, ?3, ?7, ?8, ?9, ?10, ?11, ?4)");
+        audit.Bind([_id, next.BatchId, next.RunId, next.CommittedAt.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture)]);
+        ReadOnlySpan<long> numbers = [next.N, next.Fence, next.Rows, result.Inserted, result.Updated, result.Deleted, result.Unchanged];
+        for (var i = 0; i < numbers.Length; i++)
+        {
+            audit.Bind(5 + i, numbers[i]);
+        }
+
+        audit.Run();
+    }
+
+    /// <summary>Whether this very batch was committed.</summary>
+    public bool IsCommitted(Checkpoint next)
+    {
+        using var read = session.Prepare("select 1 from _etl_epoch where id = ?1 and batch_id = ?2 and n = ?3");
+        read.Bind([_id, next.BatchId]);
+        read.Bind(3, next.N);
+        return read.Step();
+    }
+
+    /// <summary>False when another session has the fence.</summary>
+    public bool Renew(long fence, TimeSpan leaseFor) => Lease(fence, $"{Now} + {(long)leaseFor.TotalMilliseconds}");
+
+    /// <summary>Gives the lease back.</summary>
+    public void Release(long fence) => Lease(fence, "0");
+
+    private bool Lease(long fence, string until)
+    {
+        using var statement = session.Prepare($"update _etl_checkpoint set lease_until = {until} where id = ?1 and fence = ?2");
+        statement.Bind(1, _id);
+        statement.Bind(2, fence);
+        statement.Run();
+        return session.Changes == 1;
+    }
+}

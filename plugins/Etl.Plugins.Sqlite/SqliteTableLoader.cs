@@ -1,0 +1,59 @@
+using Etl.Contracts;
+
+namespace Etl.Plugins.Sqlite;
+
+/// <summary>Options of <c>load: table</c> to SQLite.</summary>
+public sealed record SqliteTableLoadOptions : TableLoadOptions;
+
+/// <summary>Key and mode fit.</summary>
+public sealed class SqliteTableLoadRules : TableLoadRules<SqliteTableLoadOptions>;
+
+/// <summary>Writes a table, and its checkpoint with it.</summary>
+[Loader("table", "Loads rows into a table of an SQLite file, with the checkpoint in the same transaction.", For = "sqlite")]
+public sealed class SqliteTableLoader(SqliteTableLoadOptions options, SqliteDatabase database) : ILoader
+{
+    /// <inheritdoc/>
+    public LoadPlan Describe(RowSchema input)
+    {
+        for (var i = 0; i < options.Key.Count; i++)
+        {
+            input.Require(options.Key[i], $"key[{i}]");
+        }
+
+        if (options.Mode == TableLoadMode.Append && input.HasOp)
+        {
+            throw new EtlException("ETL4527", "the rows hold deletions, which mode: append cannot apply", "Use mode: upsert with a key, or extract without deleted_when.") { OptionPath = "mode" };
+        }
+
+        var publication = new SqlitePublication(SqliteTarget.ForPlan(options, input), SqlText.Quote("_etl_stage"), input.HasOp);
+        return new(
+            options.Mode switch { TableLoadMode.Append => LoadMode.Append, TableLoadMode.Upsert => LoadMode.Upsert, _ => LoadMode.Replace },
+            options.Key,
+            $"{options.Table} in {database.Display}",
+            "exactly-once effect: rows, checkpoint and audit row are one transaction of the file",
+            [.. publication.Target.Ddl, .. Publishing(publication)],
+            DeletesExcluded: options is { Mode: TableLoadMode.Upsert, OnExcluded: OnExcluded.Delete });
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<ILoadSession> OpenAsync(LoadRequest request, CancellationToken cancel)
+    {
+        var session = await database.OpenTargetAsync(cancel);
+        try
+        {
+            return await Task.Run(() => SqliteLoadSession.Open(database, session, request, options), cancel);
+        }
+        catch
+        {
+            session.Dispose();
+            throw;
+        }
+    }
+
+    private IEnumerable<string> Publishing(SqlitePublication publication) => options.Mode switch
+    {
+        TableLoadMode.Append => [publication.InsertAll],
+        TableLoadMode.Replace => [publication.DeleteAll, publication.InsertAll],
+        _ => new[] { publication.HasOp ? publication.DeleteByKey : null, publication.UpdateChanged, publication.InsertMissing }.OfType<string>(),
+    };
+}
