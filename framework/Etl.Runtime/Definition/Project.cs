@@ -1,0 +1,66 @@
+using Etl.Contracts;
+using Etl.Runtime.Diagnostics;
+using Etl.Runtime.Yaml;
+using FluentValidation;
+
+namespace Etl.Runtime.Definition;
+
+/// <summary>A folder with <c>etl.yaml</c>, and what stands beside it.</summary>
+/// <param name="Folder">Absolute.</param>
+/// <param name="Settings">From <c>etl.yaml</c>, or the defaults.</param>
+/// <param name="Connections">By name; those of the environment have replaced their namesakes.</param>
+/// <param name="Environment">The name given by <c>--env</c>, or <c>default</c>.</param>
+public sealed record Project(string Folder, ProjectSettings Settings, IReadOnlyDictionary<string, ConnectionDefinition> Connections, string Environment)
+{
+    /// <summary>The environment when none is named.</summary>
+    public const string DefaultEnvironment = "default";
+
+    /// <summary>Where the project keeps its state: <c>.etl</c> in its folder.</summary>
+    public string StateFolder => System.IO.Path.Combine(Folder, ".etl");
+
+    /// <summary>What <c>${NAME}</c> is looked up in.</summary>
+    public required EnvironmentVariables Variables { get; init; }
+}
+
+/// <summary>A named system.</summary>
+/// <param name="Name">As stages write it.</param>
+/// <param name="Type">The connection type's name.</param>
+/// <param name="With">All but <c>type</c>, substituted: options of the connection type.</param>
+/// <param name="Span">Where it is defined.</param>
+public sealed record ConnectionDefinition(string Name, string Type, YamlMap With, SourceSpan Span)
+{
+    /// <summary>Where the type is named.</summary>
+    public SourceSpan TypeSpan { get; init; } = Span;
+}
+
+/// <summary>What <c>etl.yaml</c> says for all pipelines of a project.</summary>
+public sealed record ProjectSettings
+{
+    /// <summary>Plugins.</summary>
+    [Option("Folders with plugins, relative to the project; searched before those of ETL_PLUGINS and the built-in ones.", Example = "[plugins]")]
+    public IReadOnlyList<string> Plugins { get; init; } = [];
+
+    /// <summary>Zone of logical dates.</summary>
+    [Option("The time zone, by its IANA name, that decides which day a run's date is.", Example = "Europe/Amsterdam")]
+    public string TimeZone { get; init; } = "UTC";
+
+    /// <summary>Budget.</summary>
+    [Option("Memory for the engine and for batches in flight together.", Example = "512MB", Min = 64 * 1024 * 1024)]
+    public ByteSize Memory { get; init; } = new(512L << 20);
+
+    /// <summary>The runs.</summary>
+    [Option("A connection that keeps the list of runs. Absent: a file in the state folder.", Example = "dwh", Identifier = true)]
+    public string? Ledger { get; init; }
+
+    /// <summary>Refused rows.</summary>
+    [Option("Where refused rows of pipelines go that do not say it themselves.")]
+    public DeadLetterPolicy? DeadLetters { get; init; }
+}
+
+/// <summary>A time zone that exists.</summary>
+public sealed class ProjectSettingsRules : OptionsRules<ProjectSettings>
+{
+    /// <summary>The rules.</summary>
+    public ProjectSettingsRules() => RuleFor(s => s.TimeZone)
+        .Must(zone => TimeZoneInfo.TryFindSystemTimeZoneById(zone, out _)).WithMessage("is not a known time zone.");
+}
