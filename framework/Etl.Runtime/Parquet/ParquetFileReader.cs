@@ -1,0 +1,95 @@
+using Apache.Arrow;
+using Etl.Contracts;
+using Etl.Contracts.Arrow;
+using Parquet;
+using ParquetField = Parquet.Schema.Field;
+
+namespace Etl.Parquet;
+
+/// <summary>Reads a Parquet file as record batches of a given Arrow schema, one row group at a time, in native memory.</summary>
+internal sealed class ParquetFileReader : IAsyncDisposable
+{
+    private readonly ParquetReader _reader;
+    private readonly Dictionary<string, ParquetField> _fields;
+
+    private ParquetFileReader(ParquetReader reader)
+    {
+        _reader = reader;
+        _fields = reader.Schema.Fields.ToDictionary(f => f.Name, StringComparer.OrdinalIgnoreCase);
+    }
+
+    /// <summary>How many row groups the file has.</summary>
+    public int RowGroups => _reader.RowGroupCount;
+
+    /// <summary>Rows of the whole file.</summary>
+    public long Rows => _reader.RowGroups.Sum(g => g.RowCount);
+
+    /// <summary>Reads the footer. The stream must be seekable; it is closed on disposal. ETL4574 for what is no Parquet file.</summary>
+    public static async ValueTask<ParquetFileReader> OpenAsync(Stream input, string name, CancellationToken cancel)
+    {
+        try
+        {
+            return new ParquetFileReader(await ParquetReader.CreateAsync(input, leaveStreamOpen: false, cancellationToken: cancel));
+        }
+        catch (Exception e) when (e is IOException or ParquetException or InvalidDataException or InvalidOperationException)
+        {
+            await input.DisposeAsync();
+            throw new EtlException("ETL4574", $"{name} is not a whole Parquet file: {e.Message}", "It is cut off or damaged; restore it from a copy.", e);
+        }
+    }
+
+    /// <summary>
+    /// The columns of <paramref name="schema"/> of one row group, found by name. A column that the file lacks is filled by
+    /// <paramref name="missing"/> (called with the field, its builder and the number of rows), or with NULLs. ETL4575: the file holds another type.
+    /// </summary>
+    public async ValueTask<RecordBatch> ReadAsync(int rowGroup, Schema schema, Action<Field, ColumnBuilder, int>? missing, CancellationToken cancel)
+    {
+        var group = _reader.OpenRowGroupReader(rowGroup);
+        var rows = checked((int)group.RowCount);
+        using var builder = new RecordBatchBuilder(schema, rows);
+        for (var i = 0; i < schema.FieldsList.Count; i++)
+        {
+            var field = schema.FieldsList[i];
+            if (_fields.TryGetValue(field.Name, out var stored))
+            {
+                await new ParquetColumnReader(group, stored, field, builder[i]).ReadAsync(rows, cancel);
+            }
+            else if (missing is not null)
+            {
+                missing(field, builder[i], rows);
+            }
+            else
+            {
+                FillNulls(field, builder[i], rows);
+            }
+        }
+
+        return builder.Build();
+    }
+
+    /// <summary>All rows, batch by batch; each batch is the caller's to dispose.</summary>
+    public async IAsyncEnumerable<RecordBatch> ReadAllAsync(Schema schema, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
+    {
+        for (var group = 0; group < RowGroups; group++)
+        {
+            yield return await ReadAsync(group, schema, missing: null, cancel);
+        }
+    }
+
+    /// <summary>NULLs for a column that a file lacks; ETL4576 when the column cannot be NULL.</summary>
+    public static void FillNulls(Field field, ColumnBuilder column, int rows)
+    {
+        if (!field.IsNullable && rows > 0)
+        {
+            throw new EtlException("ETL4576", $"the file has no column '{field.Name}', which is declared not null", "Declare it nullable: older files do not have it.");
+        }
+
+        for (var i = 0; i < rows; i++)
+        {
+            column.AppendNull();
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => _reader.DisposeAsync();
+}

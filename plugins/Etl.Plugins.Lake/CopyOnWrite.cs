@@ -1,0 +1,138 @@
+using System.Text.Json.Nodes;
+using Apache.Arrow;
+using Etl.Contracts.Arrow;
+using Etl.Parquet;
+
+namespace Etl.Plugins.Lake;
+
+/// <summary>What an upsert changes in the set of files.</summary>
+/// <param name="Removed">Files that go.</param>
+/// <param name="Added">Files that come.</param>
+/// <param name="Inserted">Rows of keys that were not there.</param>
+/// <param name="Updated">Rows that replace others.</param>
+/// <param name="Deleted">Rows that are gone.</param>
+/// <param name="Unchanged">Staged rows that were there already.</param>
+internal sealed record UpsertResult(IReadOnlyList<ActiveFile> Removed, IReadOnlyList<DataFile> Added, long Inserted, long Updated, long Deleted, long Unchanged);
+
+/// <summary>
+/// Upsert by copying: a file of the table that holds a row whose key was staged is written again without it, whatever its partition; the
+/// staged rows are files already. Staged rows that the table holds as they are stay where they are.
+/// </summary>
+internal sealed class CopyOnWrite(DataFiles files, Schema schema, IReadOnlyList<string> key, KeyIndex index)
+{
+    private readonly Schema _keySchema = new(key.Select(schema.GetFieldByName), null);
+    private readonly int[] _keyColumns = [.. key.Select(k => schema.GetFieldIndex(k))];
+
+    /// <summary>Decides over every file that can hold a staged key, and writes what has to be written. Nothing is visible yet.</summary>
+    public async ValueTask<UpsertResult> RunAsync(DeltaSnapshot table, IReadOnlyList<DataFile> staged, CancellationToken cancel)
+    {
+        index.Reset();
+        var (removed, added) = (new List<ActiveFile>(), new List<DataFile>());
+        foreach (var file in table.Files.Where(MayHold))
+        {
+            await using var reader = await ParquetFileReader.OpenAsync(await files.FetchAsync(file, cancel), file.LogPath, cancel);
+            var kept = await DecideAsync(file, reader, cancel);
+            if (kept is null)
+            {
+                continue;
+            }
+
+            removed.Add(file);
+            var folder = new PartitionFolder(file.RelativePath[..(file.RelativePath.LastIndexOf('/') + 1)], file.PartitionValues);
+            if (await CopyAsync(reader, folder, (group, _) => kept[group], file, cancel) is { } copy)
+            {
+                added.Add(copy);
+            }
+        }
+
+        var (inserted, updated, deleted, unchanged, withUnchanged) = index.Summarize();
+        foreach (var file in staged)
+        {
+            if (!withUnchanged.Contains(file.Id))
+            {
+                added.Add(file);
+                continue;
+            }
+
+            await using var reader = await ParquetFileReader.OpenAsync(await files.ReopenAsync(file, cancel), file.RelativePath, cancel);
+            if (await CopyAsync(reader, file.Folder, (_, batch) => RowsThatChange(batch), null, cancel) is { } copy)
+            {
+                added.Add(copy);
+            }
+        }
+
+        return new UpsertResult(removed, added, inserted, updated, deleted, unchanged);
+    }
+
+    private bool MayHold(ActiveFile file)
+    {
+        var stats = file.Stats is null ? null : JsonNode.Parse(file.Stats);
+        return index.Count > 0 && index.Ranges.All(range => DeltaStatistics.MayHold(stats, range));
+    }
+
+    // By row group, the rows that stay; null when all of them do. Columns other than the key's are read only where a key is met.
+    private async ValueTask<int[][]?> DecideAsync(ActiveFile file, ParquetFileReader reader, CancellationToken cancel)
+    {
+        var kept = new int[reader.RowGroups][];
+        var anyGoes = false;
+        for (var group = 0; group < reader.RowGroups; group++)
+        {
+            using var keyBatch = await reader.ReadAsync(group, _keySchema, (f, c, n) => TableSchema.FillMissing(file, f, c, n), cancel);
+            var keys = new UInt128[keyBatch.Length];
+            index.Hasher.Hash([.. keyBatch.Arrays], keys);
+            if (!keys.Any(index.Contains))
+            {
+                kept[group] = [.. Enumerable.Range(0, keys.Length)];
+                continue;
+            }
+
+            using var batch = await reader.ReadAsync(group, schema, (f, c, n) => TableSchema.FillMissing(file, f, c, n), cancel);
+            var rows = new UInt128[batch.Length];
+            index.Hasher.Hash([.. batch.Arrays], rows);
+            kept[group] = [.. Enumerable.Range(0, keys.Length).Where(i => index.Keep(keys[i], rows[i]))];
+            anyGoes |= kept[group].Length < keys.Length;
+        }
+
+        return anyGoes ? kept : null;
+    }
+
+    // The file's rows that stay, as a new file; null when there are none.
+    private async ValueTask<DataFile?> CopyAsync(ParquetFileReader reader, PartitionFolder folder, Func<int, RecordBatch, int[]> rowsOf, ActiveFile? original, CancellationToken cancel)
+    {
+        OpenDataFile? copy = null;
+        try
+        {
+            for (var group = 0; group < reader.RowGroups; group++)
+            {
+                using var batch = await reader.ReadAsync(group, schema, original is null ? null : (f, c, n) => TableSchema.FillMissing(original, f, c, n), cancel);
+                var rows = rowsOf(group, batch);
+                if (rows.Length == 0)
+                {
+                    continue;
+                }
+
+                copy ??= await files.OpenAsync(files.NextId(), folder, cancel);
+                using var builder = new RecordBatchBuilder(schema, rows.Length);
+                builder.Append(batch, rows);
+                using var part = builder.Build();
+                await copy.WriteAsync(part, cancel);
+            }
+
+            return copy is null ? null : await copy.FinishAsync(cancel);
+        }
+        finally
+        {
+            if (copy is not null)
+            {
+                await copy.DisposeAsync();
+            }
+        }
+    }
+
+    private int[] RowsThatChange(RecordBatch batch)
+    {
+        var keys = new UInt128[batch.Length];
+        index.Hasher.Hash([.. _keyColumns.Select(batch.Column)], keys);
+        return [.. Enumerable.Range(0, keys.Length).Where(i => index.StateOf(keys[i]) != StagedState.Unchanged)];
+    }
+}

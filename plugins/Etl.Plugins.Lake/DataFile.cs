@@ -1,0 +1,177 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using Apache.Arrow;
+using Etl.Contracts;
+using Etl.Parquet;
+using Parquet;
+
+namespace Etl.Plugins.Lake;
+
+/// <summary>A finished Parquet file that the log does not name yet, so no reader sees it.</summary>
+/// <param name="Id">Unique in the session.</param>
+/// <param name="RelativePath">Below the table's root.</param>
+/// <param name="Folder">Its partition.</param>
+/// <param name="Rows">How many rows it holds.</param>
+/// <param name="Size">In bytes.</param>
+/// <param name="Sha256">Lower case hex.</param>
+/// <param name="Stats">As the log holds them.</param>
+/// <param name="LocalPath">Where it was written, until it is sent.</param>
+internal sealed record DataFile(int Id, string RelativePath, PartitionFolder Folder, long Rows, long Size, string Sha256, string Stats, string LocalPath);
+
+/// <summary>
+/// Writes the data files of one session: first to the local disk, then as whole objects to the store, under names that nothing else has. What
+/// was sent is remembered, so that it can be deleted if it is never published. Thread-safe.
+/// </summary>
+internal sealed class DataFiles(IObjectStore store, string root, Schema schema, IReadOnlyList<string> partitionColumns, CompressionMethod compression, string tempFolder, string nameSuffix) : IDisposable
+{
+    private readonly Dictionary<string, DataFile> _sent = new(StringComparer.Ordinal);
+    private readonly Lock _lock = new();
+    private int _lastId;
+
+    /// <summary>The columns of every file.</summary>
+    public Schema Schema => schema;
+
+    /// <summary>A number for a file that will be opened later.</summary>
+    public int NextId() => Interlocked.Increment(ref _lastId);
+
+    /// <summary>Begins a file.</summary>
+    public async ValueTask<OpenDataFile> OpenAsync(int id, PartitionFolder folder, CancellationToken cancel)
+    {
+        var name = string.Create(CultureInfo.InvariantCulture, $"part-{id:D5}-{nameSuffix}-{Guid.NewGuid():N}.parquet");
+        var local = NewTempPath();
+        var stream = new FileStream(local, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 20);
+        try
+        {
+            return new OpenDataFile(this, id, folder, folder.Folder + name, stream, await ParquetFileWriter.CreateAsync(stream, schema, compression, cancel));
+        }
+        catch
+        {
+            await stream.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Sends a file to the store, unless it was sent before, and frees the local copy.</summary>
+    public async ValueTask SendAsync(DataFile file, CancellationToken cancel)
+    {
+        lock (_lock)
+        {
+            if (!_sent.TryAdd(file.RelativePath, file))
+            {
+                return;
+            }
+        }
+
+        await using (var content = File.OpenRead(file.LocalPath))
+        {
+            await store.PutAsync(root + file.RelativePath, content, cancel);
+        }
+
+        File.Delete(file.LocalPath);
+    }
+
+    /// <summary>A finished file to read: the local copy, or what was sent.</summary>
+    public async ValueTask<FileStream> ReopenAsync(DataFile file, CancellationToken cancel) => File.Exists(file.LocalPath)
+        ? File.OpenRead(file.LocalPath)
+        : await FetchAsync(new ActiveFile(Uri.EscapeDataString(file.RelativePath), file.Folder.Values, file.Size, file.Stats, file.Sha256, file.Folder.Folder), cancel);
+
+    /// <summary>Asks the store for the size of each file. ETL4556: one is not as it was sent.</summary>
+    public async ValueTask VerifyAsync(IEnumerable<DataFile> files, CancellationToken cancel) =>
+        await Parallel.ForEachAsync(files, new ParallelOptions { MaxDegreeOfParallelism = 8, CancellationToken = cancel }, async (file, stop) =>
+        {
+            if (await store.SizeAsync(root + file.RelativePath, stop) is var size && size != file.Size)
+            {
+                throw new EtlException("ETL4556", $"the store has {size?.ToString(CultureInfo.InvariantCulture) ?? "no"} bytes of {root}{file.RelativePath}, and {file.Size} were sent", "Nothing was published. Run again; if it comes back, the store loses data.");
+            }
+        });
+
+    /// <summary>
+    /// A copy of an object on the local disk, checked against the log, open for reading; it is gone when closed. ETL4557: the object is not what
+    /// the log says.
+    /// </summary>
+    public async ValueTask<FileStream> FetchAsync(ActiveFile file, CancellationToken cancel)
+    {
+        var key = root + file.RelativePath;
+        await using var content = await store.GetAsync(key, cancel) ?? throw Wrong("it is not there");
+        var copy = new FileStream(NewTempPath(), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 1 << 17, FileOptions.DeleteOnClose);
+        try
+        {
+            await content.CopyToAsync(copy, cancel);
+            if (copy.Length != file.Size)
+            {
+                throw Wrong($"it has {copy.Length} bytes instead of {file.Size}");
+            }
+
+            copy.Position = 0;
+            if (file.Sha256 is not null && Convert.ToHexStringLower(await SHA256.HashDataAsync(copy, cancel)) != file.Sha256)
+            {
+                throw Wrong("its content has changed: SHA-256 differs");
+            }
+
+            copy.Position = 0;
+            return copy;
+        }
+        catch
+        {
+            await copy.DisposeAsync();
+            throw;
+        }
+
+        EtlException Wrong(string what) => new("ETL4557", $"the data file {key} is not as the table's log says: {what}", "Files of a table are never changed. Restore it from a copy; nothing was published.");
+    }
+
+    /// <summary>Deletes what was sent, except what is kept.</summary>
+    public async ValueTask DeleteSentAsync(IReadOnlySet<string> keep, CancellationToken cancel)
+    {
+        List<string> paths;
+        lock (_lock)
+        {
+            paths = [.. _sent.Keys.Where(p => !keep.Contains(p))];
+        }
+
+        foreach (var path in paths)
+        {
+            await store.DeleteAsync(root + path, cancel);
+            lock (_lock)
+            {
+                _sent.Remove(path);
+            }
+        }
+    }
+
+    /// <summary>Deletes the local copies.</summary>
+    public void Dispose() => Directory.Delete(tempFolder, recursive: true);
+
+    internal string Statistics(ParquetFileWriter writer) => DeltaStatistics.ToJson(writer.Rows, writer.Statistics, partitionColumns);
+
+    private string NewTempPath() => Path.Combine(tempFolder, Guid.NewGuid().ToString("N"));
+}
+
+/// <summary>A data file that is being written. Not thread-safe.</summary>
+internal sealed class OpenDataFile(DataFiles owner, int id, PartitionFolder folder, string relativePath, FileStream stream, ParquetFileWriter writer) : IAsyncDisposable
+{
+    /// <summary>Bytes that are in the file already.</summary>
+    public long Length => stream.Position;
+
+    /// <summary>Writes a batch with the files' schema as a row group.</summary>
+    public ValueTask WriteRowGroupAsync(RecordBatch batch, CancellationToken cancel) => writer.WriteRowGroupAsync(batch, cancel);
+
+    /// <summary>Adds the rows of a batch with the files' schema.</summary>
+    public ValueTask WriteAsync(RecordBatch batch, CancellationToken cancel) => writer.WriteAsync(batch, cancel);
+
+    /// <summary>Completes the file and reads it once more for its hash.</summary>
+    public async ValueTask<DataFile> FinishAsync(CancellationToken cancel)
+    {
+        await writer.FinishAsync(cancel);
+        await stream.DisposeAsync();
+        await using var content = File.OpenRead(stream.Name);
+        return new DataFile(id, relativePath, folder, writer.Rows, content.Length, Convert.ToHexStringLower(await SHA256.HashDataAsync(content, cancel)), owner.Statistics(writer), stream.Name);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await writer.DisposeAsync();
+        await stream.DisposeAsync();
+    }
+}

@@ -1,0 +1,63 @@
+using Apache.Arrow.Types;
+using Etl.Contracts;
+using Etl.Parquet;
+
+namespace Etl.Plugins.Lake;
+
+/// <summary>Loads a Delta table of Parquet files in any object store.</summary>
+[Loader("parquet", "Writes Parquet files in folders of an object store, as a table whose log follows Delta's protocol.")]
+public sealed class ParquetLoader : ILoader
+{
+    private readonly ParquetLoaderOptions _options;
+    private readonly IObjectStore _store;
+    private readonly PluginContext _context;
+
+    /// <summary>No I/O happens here.</summary>
+    public ParquetLoader(ParquetLoaderOptions options, IObjectStore store, PluginContext context) => (_options, _store, _context) = (options, store, context);
+
+    /// <inheritdoc/>
+    public LoadPlan Describe(RowSchema input)
+    {
+        if (input.HasOp && _options.Mode is LoadMode.Append or LoadMode.ReplacePartitions)
+        {
+            throw new EtlException("ETL4559", "the rows are keyed changes with deletions, which this mode cannot apply", "Use mode: upsert with a key, or mode: changes, which keeps every version and deletion.") { OptionPath = "mode" };
+        }
+
+        foreach (var (name, i) in _options.Key.Select((k, i) => (k, i)))
+        {
+            if (input.Require(name, $"key[{i}]").DataType is FloatType or DoubleType or ListType)
+            {
+                throw new EtlException("ETL4560", $"the key column '{name}' is a float or a list, which cannot identify a row", "Use a column of an exact type.") { OptionPath = $"key[{i}]" };
+            }
+        }
+
+        if (_options.Mode == LoadMode.Changes && input.Index(TableSchema.EpochColumn) >= 0)
+        {
+            throw new EtlException("ETL4552", $"the rows have a column '{TableSchema.EpochColumn}', which mode: changes adds", "Rename it on the way.");
+        }
+
+        var layout = PartitionLayout.Create(_options.Path, _options.PartitionBy, input);
+        var schema = TableSchema.OfInput(input, _options.Mode);
+        _ = ParquetColumn.Map(schema);
+        var columns = string.Join(", ", schema.FieldsList.Select(f => $"{f.Name} {DeltaSchema.TypeName(f)}{(f.IsNullable ? "" : " not null")}"));
+        _ = DeltaSchema.ToJson(schema);
+        var partitions = layout.DeltaColumns.Count > 0 ? $" partitioned by ({layout.DeltaColumns[0]})" : "";
+        return new LoadPlan(
+            _options.Mode,
+            _options.Key,
+            $"{_store.Root}{layout.Root}",
+            "exactly-once effect for readers of the Delta log; two runs at a time are told apart when they publish, and the later one is refused (there is no lease). A reader of the bare folders sees files before they are published and after they are replaced.",
+            [$"create delta table {layout.Root} ({columns}){partitions}", $"put if absent {layout.Root}_delta_log/<next version>.json"],
+            DeletesExcluded: _options.OnExcluded == OnExcluded.Delete);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<ILoadSession> OpenAsync(LoadRequest request, CancellationToken cancel)
+    {
+        var layout = PartitionLayout.Create(_options.Path, _options.PartitionBy, request.Schema);
+        var log = new DeltaLog(_store, layout.Root);
+        var snapshot = new DeltaSnapshot();
+        await log.AdvanceAsync(snapshot, cancel);
+        return LakeSession.Start(_options, _store, _context, request, layout, log, snapshot);
+    }
+}
