@@ -26,7 +26,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         using var catalog = Plugins(project);
         var memory = request.Memory ?? project.Settings.Memory;
         await using var pipeline = await CompileAsync(request.File, project, run, catalog, memory, request);
-        await using ILedger ledger = new SqliteLedger(Path.Combine(project.StateFolder, "ledger.db"));
+        await using var ledger = new SqliteLedger(Path.Combine(project.StateFolder, "ledger.db"));
         await ledger.StartAsync(new RunStart(run.Id, pipeline.Definition.Id, project.Environment, run.StartedAt, ProcessIdentity.Current), cancel);
 
         var report = await ExecuteAsync(pipeline, run, request, memory, cancel);

@@ -251,7 +251,7 @@ internal sealed class GraphTyper
         {
             var (schema, select) = _binder.Bind(segment.Builder.VisibleQuery());
             var fields = schema.FieldsList.Select(f => new Apache.Arrow.Field(f.Name, f.DataType, nullable(f.Name))).ToList();
-            segment.Builder.Schema = new RowSchema(new Apache.Arrow.Schema(fields, null), keys.FirstOrDefault() ?? []) { OtherKeys = [.. keys.Skip(1)] };
+            segment.Builder.Schema = new RowSchema(new Apache.Arrow.Schema(fields, null), keys.Count > 0 ? keys[0] : []) { OtherKeys = [.. keys.Skip(1)] };
             segment.SelectList = select;
         }
         catch (DuckException e)

@@ -23,9 +23,10 @@ public static class DeadLetterReader
         {
             if (store is not null)
             {
-                local = copy = Path.Combine(Path.GetTempPath(), $"etl-{Guid.NewGuid():N}.parquet");
+                // Made by the system with mode 0600.
+                local = copy = Path.GetTempFileName();
                 await using var source = await store.GetAsync(path, cancel) ?? throw Missing(path);
-                await using var target = new FileStream(copy, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = OperatingSystem.IsWindows() ? null : UnixFileMode.UserRead | UnixFileMode.UserWrite });
+                await using var target = new FileStream(copy, FileMode.Truncate, FileAccess.Write);
                 await source.CopyToAsync(target, cancel);
             }
             else if (!File.Exists(local))
