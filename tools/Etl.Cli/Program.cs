@@ -1,1 +1,13 @@
-return 0;
+using Etl.Cli;
+
+using var interruption = new Interruption(Environment.Exit);
+var host = new CliHost
+{
+    App = () => new EtlApp(),
+    Out = Console.Out,
+    Error = Console.Error,
+    ErrorIsTerminal = !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") != "dumb",
+    Time = TimeProvider.System,
+    Interruption = interruption,
+};
+return await CommandLine.RunAsync(host, args);

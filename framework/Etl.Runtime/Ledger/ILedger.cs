@@ -17,7 +17,7 @@ public interface ILedger : IAsyncDisposable
     /// <summary>Runs that fit, the newest first.</summary>
     Task<IReadOnlyList<RunSummary>> ListAsync(RunFilter filter, CancellationToken cancel);
 
-    /// <summary>A run by its id, or by a beginning of it that only one run has; null when there is none. ETL4612: several runs begin so.</summary>
+    /// <summary>A run by its id, or by a beginning of it that only one run has; null when there is none. ETL4605: several runs begin so.</summary>
     Task<RunRecord?> ShowAsync(string id, CancellationToken cancel);
 }
 

@@ -84,7 +84,7 @@ internal sealed class LedgerStore(LedgerSql sql, Func<CancellationToken, Task<Db
         var rows = (await connection.QueryAsync<Row>(new CommandDefinition(sql.Show, new { Id = id }, cancellationToken: cancel))).AsList();
         if (rows.Count > 1 && rows[0].run_id != id)
         {
-            throw new EtlException("ETL4612", $"several runs begin with '{id}', among them {rows[0].run_id} and {rows[1].run_id}", "Give more of the id; `etl runs list` shows them.");
+            throw new EtlException("ETL4605", $"several runs begin with '{id}', among them {rows[0].run_id} and {rows[1].run_id}", "Give more of the id; `etl runs list` shows them.");
         }
 
         return rows.Count == 0

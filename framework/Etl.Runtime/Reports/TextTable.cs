@@ -4,7 +4,7 @@ namespace Etl.Runtime.Reports;
 
 /// <summary>Columns of text that line up. A column in which no row says anything is left out.</summary>
 /// <param name="headers">Heads; one that starts with <c>&gt;</c> is of a column aligned to the right.</param>
-internal sealed class TextTable(params string[] headers)
+public sealed class TextTable(params string[] headers)
 {
     private const string Gap = "  ";
 

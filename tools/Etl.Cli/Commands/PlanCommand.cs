@@ -1,0 +1,37 @@
+using System.CommandLine;
+
+namespace Etl.Cli.Commands;
+
+/// <summary><c>etl plan PIPELINE</c>: what would run, to be read before it does.</summary>
+internal static class PlanCommand
+{
+    private static readonly Argument<string> Pipeline = new("pipeline") { Description = "The pipeline's file, or its id.", HelpName = "PIPELINE" };
+    private static readonly Option<FileInfo?> OutFile = new("--out") { Description = "Also write the plan as JSON to this file.", HelpName = "FILE" };
+
+    public static Command Create(CliHost host)
+    {
+        var command = new Command("plan", "Shows the compiled pipeline: types, guarantees, the SQL to be run.")
+        {
+            Pipeline, SharedOptions.Parameters, SharedOptions.Environment, SharedOptions.Date, OutFile, SharedOptions.Plugins,
+        };
+        host.Handle(command, async call =>
+        {
+            var plan = await call.App.PlanAsync(
+                new PlanRequest(call.Scope, call.Parse.GetRequiredValue(Pipeline), SharedOptions.ParametersOf(call.Parse), call.Parse.GetValue(SharedOptions.Date)),
+                call.Cancel);
+            foreach (var warning in plan.Warnings)
+            {
+                await host.Error.WriteLineAsync(call.App.Redact(warning.ToString()));
+            }
+
+            if (call.Parse.GetValue(OutFile) is { } file)
+            {
+                await File.WriteAllTextAsync(file.FullName, call.App.Redact(plan.Json) + "\n", call.Cancel);
+            }
+
+            call.Print(call.Json ? plan.Json + "\n" : plan.Text);
+            return ExitCode.Done;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,76 @@
+using System.CommandLine;
+using Etl.Cli.Progress;
+using Etl.Contracts;
+using Etl.Runtime.Reports;
+using Etl.Runtime.Telemetry;
+
+namespace Etl.Cli.Commands;
+
+/// <summary><c>etl run PIPELINE</c>: compiles, executes, prints the report.</summary>
+internal static class RunCommand
+{
+    private static readonly Argument<string> Pipeline = new("pipeline") { Description = "The pipeline's file, or its id.", HelpName = "PIPELINE" };
+    private static readonly Option<bool> FullRefresh = new("--full-refresh") { Description = "Read everything and replace the targets." };
+    private static readonly Option<string?> From = new("--from") { Description = "Backfill: read again from here, with --to.", HelpName = "A" };
+    private static readonly Option<string?> To = new("--to") { Description = "Backfill: up to here, this not included.", HelpName = "B" };
+    private static readonly Option<string[]> Accept = new("--accept") { Description = "Publish although this rule refuses; needs --reason; may be given several times.", HelpName = "RULE" };
+    private static readonly Option<string?> Reason = new("--reason") { Description = "Why a refusal is accepted; kept in the audit.", HelpName = "TEXT" };
+    private static readonly Option<bool> Wait = new("--wait") { Description = "Wait for another run of the pipeline to end." };
+    private static readonly Option<ByteSize?> Memory = new("--memory") { Description = "The memory budget, such as 512MB.", HelpName = "SIZE", CustomParser = SharedOptions.ParseBytes };
+
+    public static Command Create(CliHost host)
+    {
+        var command = new Command("run", "Runs a pipeline and prints what it did.")
+        {
+            Pipeline, SharedOptions.Parameters, SharedOptions.Environment, SharedOptions.Date, FullRefresh, From, To, Accept, Reason, Wait, SharedOptions.Plugins, Memory,
+        };
+        host.Handle(command, async call =>
+        {
+            var report = await ExecuteAsync(call, Request(call));
+            call.Print(call.Json ? JsonReport.Write(report) + "\n" : TextReport.Write(report));
+            return ExitCode.Of(report, host.Interruption.ExitCode);
+        });
+        return command;
+    }
+
+    /// <summary>What was asked for. ETL4601: options that do not go together.</summary>
+    private static RunRequest Request(Invocation call)
+    {
+        var parse = call.Parse;
+        var request = new RunRequest
+        {
+            Scope = call.Scope,
+            Pipeline = parse.GetRequiredValue(Pipeline),
+            Parameters = SharedOptions.ParametersOf(parse),
+            Date = parse.GetValue(SharedOptions.Date),
+            FullRefresh = parse.GetValue(FullRefresh),
+            From = parse.GetValue(From),
+            To = parse.GetValue(To),
+            AcceptedRules = parse.GetValue(Accept) ?? [],
+            AcceptReason = parse.GetValue(Reason),
+            Wait = parse.GetValue(Wait),
+            Memory = parse.GetValue(Memory),
+        };
+        return request switch
+        {
+            { From: null, To: not null } or { From: not null, To: null } => throw Invocation.Usage("--from and --to go together", "A backfill reads --from A --to B, B not included."),
+            { FullRefresh: true, From: not null } => throw Invocation.Usage("--full-refresh reads everything, so --from and --to mean nothing", "Leave one of them out."),
+            { AcceptedRules.Count: > 0 } when string.IsNullOrWhiteSpace(request.AcceptReason) => throw Invocation.Usage("--accept needs --reason", "The reason is kept in the audit: --reason 'known bad import'."),
+            { AcceptedRules.Count: 0, AcceptReason: not null } => throw Invocation.Usage("--reason says why a rule is accepted, and no --accept names one", "Add --accept RULE."),
+            _ => request,
+        };
+    }
+
+    // A person sees bars; a scheduler, or whoever traces, gets lines.
+    private static async Task<RunReport> ExecuteAsync(Invocation call, RunRequest request)
+    {
+        var host = call.Host;
+        if (host.ErrorIsTerminal && !call.Trace)
+        {
+            return await TerminalProgress.ShowAsync(host.Error, host.Time, progress => call.App.RunAsync(request, progress, JsonLog.None, call.Cancel));
+        }
+
+        var log = new JsonLog(host.Error, call.App.Redact, host.Time, call.Trace ? LogLevel.Debug : LogLevel.Info);
+        return await call.App.RunAsync(request, new LogProgress(log, host.Time), log, call.Cancel);
+    }
+}

@@ -1,0 +1,200 @@
+using Etl.Contracts;
+using Etl.Runtime.Diagnostics;
+using Etl.Runtime.Ledger;
+using Etl.Runtime.Reports;
+using Etl.Runtime.Telemetry;
+
+namespace Etl.Cli;
+
+/// <summary>
+/// What the command line asks of the framework: a method for each need. Commands parse, call and print; all else is behind this.
+/// A method throws <see cref="EtlException"/> for what a person can act on and <see cref="DiagnosticsException"/> for files with errors.
+/// </summary>
+internal interface IEtlApp : IAsyncDisposable
+{
+    /// <summary>Takes the secrets that were resolved so far out of a text; asked for all that is printed.</summary>
+    string Redact(string text);
+
+    /// <summary>Compiles and executes. However the run ends, there is a report; only what does not compile throws.</summary>
+    Task<RunReport> RunAsync(RunRequest request, IProgress<RunProgress> progress, JsonLog log, CancellationToken cancel);
+
+    /// <summary>Compiles files and all pipelines in folders, offline.</summary>
+    Task<ValidationResult> ValidateAsync(Scope scope, IReadOnlyList<string> paths, CancellationToken cancel);
+
+    /// <summary>Compiles one pipeline and describes what would run.</summary>
+    Task<PlanDescription> PlanAsync(PlanRequest request, CancellationToken cancel);
+
+    /// <summary>The page of a diagnostic, of the framework or of a plugin; null when there is none.</summary>
+    Task<DiagnosticPage?> ExplainAsync(Scope scope, string code, CancellationToken cancel);
+
+    /// <summary>The JSON Schema of a pipeline file with all plugins found.</summary>
+    Task<string> PipelineSchemaAsync(Scope scope, CancellationToken cancel);
+
+    /// <summary>All components of all plugins, by kind and name; no plugin is loaded for it.</summary>
+    Task<IReadOnlyList<ComponentSummary>> ListComponentsAsync(Scope scope, CancellationToken cancel);
+
+    /// <summary>Components of that name (several connection types can have one) with their options; empty when there is none.</summary>
+    Task<IReadOnlyList<ComponentDetails>> DescribeComponentsAsync(Scope scope, string name, CancellationToken cancel);
+
+    /// <summary>Runs in the project's ledger, the newest first.</summary>
+    Task<IReadOnlyList<RunSummary>> ListRunsAsync(Scope scope, RunFilter filter, CancellationToken cancel);
+
+    /// <summary>One run, by its id or a beginning of it; null when there is none.</summary>
+    Task<RunRecord?> ShowRunAsync(Scope scope, string id, CancellationToken cancel);
+
+    /// <summary>Files of dead letters of a pipeline that its targets' checkpoints list, the newest first.</summary>
+    Task<IReadOnlyList<DeadLetterSummary>> ListDeadLettersAsync(Scope scope, string pipeline, CancellationToken cancel);
+
+    /// <summary>Refused rows of a pipeline.</summary>
+    Task<IReadOnlyList<DeadLetterRow>> ShowDeadLettersAsync(Scope scope, DeadLetterFilter filter, CancellationToken cancel);
+
+    /// <summary>Writes a contract for each table that matches.</summary>
+    Task<IReadOnlyList<WrittenFile>> ImportContractsAsync(Scope scope, ImportRequest request, CancellationToken cancel);
+
+    /// <summary>Writes a pipeline, and its contract, for each table that matches.</summary>
+    Task<IReadOnlyList<WrittenFile>> NewPipelinesAsync(Scope scope, NewRequest request, CancellationToken cancel);
+
+    /// <summary>The checkpoint of each load stage of a pipeline, read from its target.</summary>
+    Task<IReadOnlyList<TargetState>> ShowStateAsync(Scope scope, string pipeline, CancellationToken cancel);
+}
+
+/// <summary>Files have errors; nothing was run.</summary>
+internal sealed class DiagnosticsException(IReadOnlyList<Diagnostic> diagnostics)
+    : Exception($"{diagnostics.Count(d => d.Severity == Severity.Error)} errors")
+{
+    /// <summary>Errors and warnings, by position.</summary>
+    public IReadOnlyList<Diagnostic> Diagnostics { get; } = diagnostics;
+}
+
+/// <summary>Where a command looks.</summary>
+/// <param name="Environment">By <c>--env</c>; <c>default</c> when not given.</param>
+/// <param name="PluginFolders">By <c>--plugins</c>, as given.</param>
+internal sealed record Scope(string Environment, IReadOnlyList<string> PluginFolders);
+
+/// <summary>What <c>etl run</c> was asked for.</summary>
+internal sealed record RunRequest
+{
+    /// <summary>Where to look.</summary>
+    public required Scope Scope { get; init; }
+
+    /// <summary>A pipeline's file, or its id.</summary>
+    public required string Pipeline { get; init; }
+
+    /// <summary>By <c>--param</c>; values as written.</summary>
+    public IReadOnlyDictionary<string, string> Parameters { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The logical date; null for today in the project's time zone.</summary>
+    public DateOnly? Date { get; init; }
+
+    /// <summary>Read everything and replace the targets.</summary>
+    public bool FullRefresh { get; init; }
+
+    /// <summary>Start of the backfill, as written; null for none.</summary>
+    public string? From { get; init; }
+
+    /// <summary>End of the backfill, as written; not null when <see cref="From"/> is not.</summary>
+    public string? To { get; init; }
+
+    /// <summary>Rules that a person accepts for this run.</summary>
+    public IReadOnlyList<string> AcceptedRules { get; init; } = [];
+
+    /// <summary>Why; not null when there are <see cref="AcceptedRules"/>.</summary>
+    public string? AcceptReason { get; init; }
+
+    /// <summary>Wait for another run of the pipeline to end, instead of giving up.</summary>
+    public bool Wait { get; init; }
+
+    /// <summary>By <c>--memory</c>; null for the project's.</summary>
+    public ByteSize? Memory { get; init; }
+}
+
+/// <summary>What <c>etl plan</c> was asked for.</summary>
+/// <param name="Scope">Where to look.</param>
+/// <param name="Pipeline">A pipeline's file, or its id.</param>
+/// <param name="Parameters">By <c>--param</c>; values as written.</param>
+/// <param name="Date">The logical date; null for today in the project's time zone.</param>
+internal sealed record PlanRequest(Scope Scope, string Pipeline, IReadOnlyDictionary<string, string> Parameters, DateOnly? Date);
+
+/// <summary>A plan in two forms.</summary>
+/// <param name="Text">For people, ended by a line feed.</param>
+/// <param name="Json">One document.</param>
+/// <param name="Warnings">What a person should know before it runs.</param>
+internal sealed record PlanDescription(string Text, string Json, IReadOnlyList<Diagnostic> Warnings);
+
+/// <summary>What validation found.</summary>
+/// <param name="Files">How many pipelines were compiled.</param>
+/// <param name="Diagnostics">Of all files, by position.</param>
+internal sealed record ValidationResult(int Files, IReadOnlyList<Diagnostic> Diagnostics);
+
+/// <summary>A component on one line.</summary>
+/// <param name="Kind"><c>connection</c>, <c>extract</c>, <c>transform</c>, <c>load</c> or <c>notify</c>.</param>
+/// <param name="Name">As a pipeline writes it.</param>
+/// <param name="For">The connection type that it is for; null for any or none.</param>
+/// <param name="Summary">A sentence.</param>
+/// <param name="Plugin">The plugin that offers it.</param>
+internal sealed record ComponentSummary(string Kind, string Name, string? For, string Summary, string Plugin);
+
+/// <summary>A component and its options.</summary>
+/// <param name="Component">The line of it.</param>
+/// <param name="Options">In declared order.</param>
+internal sealed record ComponentDetails(ComponentSummary Component, IReadOnlyList<OptionLine> Options);
+
+/// <summary>An option.</summary>
+/// <param name="Name">Its key; a dot for one within another, <c>incremental.cursor</c>.</param>
+/// <param name="Type">For people: <c>text</c>, <c>append | upsert | replace</c>.</param>
+/// <param name="Required">Whether it must be there.</param>
+/// <param name="Default">As YAML; null for none.</param>
+/// <param name="Description">A sentence or two.</param>
+/// <param name="Example">As YAML; null for none.</param>
+internal sealed record OptionLine(string Name, string Type, bool Required, string? Default, string Description, string? Example);
+
+/// <summary>A file of dead letters.</summary>
+/// <param name="Stage">The stage that refused the rows.</param>
+/// <param name="Path">Where it is.</param>
+/// <param name="Rows">How many it holds.</param>
+/// <param name="RunId">The run that wrote it.</param>
+/// <param name="CommittedAt">When the target that lists it committed.</param>
+internal sealed record DeadLetterSummary(string Stage, string Path, long Rows, string RunId, DateTimeOffset CommittedAt);
+
+/// <summary>Which refused rows to show.</summary>
+/// <param name="Pipeline">A pipeline's file, or its id.</param>
+/// <param name="RunId">Of this run; null for all.</param>
+/// <param name="Stage">Of this stage; null for all.</param>
+/// <param name="Rule">By this rule; null for all.</param>
+/// <param name="Limit">At most so many.</param>
+internal sealed record DeadLetterFilter(string Pipeline, string? RunId, string? Stage, string? Rule, int Limit);
+
+/// <summary>A refused row.</summary>
+/// <param name="Stage">Who refused it.</param>
+/// <param name="Rule">By which rule.</param>
+/// <param name="Reason">Why.</param>
+/// <param name="Row">The row, as a JSON object on one line.</param>
+internal sealed record DeadLetterRow(string Stage, string Rule, string Reason, string Row);
+
+/// <summary>What <c>etl contract import</c> was asked for.</summary>
+/// <param name="Connection">The source's name in <c>connections.yaml</c>.</param>
+/// <param name="Tables">A pattern with <c>*</c>.</param>
+/// <param name="Folder">Where to write; null for the project's <c>schemas/contracts/</c>.</param>
+/// <param name="Overwrite">Replace files that are there.</param>
+internal sealed record ImportRequest(string Connection, string Tables, string? Folder, bool Overwrite);
+
+/// <summary>What <c>etl new</c> was asked for.</summary>
+/// <param name="Connection">The source's name in <c>connections.yaml</c>.</param>
+/// <param name="Tables">A pattern with <c>*</c>.</param>
+/// <param name="To">The target's name in <c>connections.yaml</c>.</param>
+/// <param name="Folder">Where to write pipelines; null for the project's <c>pipelines/</c>.</param>
+/// <param name="Overwrite">Replace files that are there.</param>
+internal sealed record NewRequest(string Connection, string Tables, string To, string? Folder, bool Overwrite);
+
+/// <summary>A file that was written, or left as it was.</summary>
+/// <param name="Path">Relative to the working folder.</param>
+/// <param name="Written">False when it was there and not to be overwritten.</param>
+/// <param name="Note">What to look at, such as a table without a primary key; null for nothing.</param>
+internal sealed record WrittenFile(string Path, bool Written, string? Note);
+
+/// <summary>How far a target has consumed its sources.</summary>
+/// <param name="Stage">The load stage.</param>
+/// <param name="Target">The table or path, for people.</param>
+/// <param name="Checkpoint">As stored; null before the first run.</param>
+/// <param name="Summary">It in words; null before the first run.</param>
+internal sealed record TargetState(string Stage, string Target, Checkpoint? Checkpoint, string? Summary);
