@@ -99,7 +99,16 @@ internal sealed class ParquetColumnReader
         }
     }
 
-    private static Memory<int>? Levels(int[]? levels, int count) => levels is null ? null : levels.AsMemory(0, count);
+    // No conditional expression with null: an array converts to memory, and so null to empty memory, which means another thing here.
+    private static Memory<int>? Levels(int[]? levels, int count)
+    {
+        if (levels is null)
+        {
+            return null;
+        }
+
+        return levels.AsMemory(0, count);
+    }
 
     private void Append<T>(T[] values, int[]? definitions, int[]? repetitions, int levels, int defined, Action<ColumnBuilder, T> append)
     {

@@ -222,7 +222,18 @@ internal sealed class ParquetColumnWriter(ParquetRowGroupWriter group, ParquetCo
     private Task WriteAsync<T>(T[] values, CancellationToken cancel) where T : struct => group.WriteAllPartsAsync<T>(
         column.Raw,
         values.AsMemory(0, _count),
-        _definitions is null ? null : _definitions.AsMemory(0, _levels),
-        _repetitions is null ? null : _repetitions.AsMemory(0, _levels),
+        Levels(_definitions),
+        Levels(_repetitions),
         cancel);
+
+    // No conditional expression with null: an array converts to memory, and so null to empty memory, which means another thing here.
+    private ReadOnlyMemory<int>? Levels(int[]? rented)
+    {
+        if (rented is null)
+        {
+            return null;
+        }
+
+        return rented.AsMemory(0, _levels);
+    }
 }
