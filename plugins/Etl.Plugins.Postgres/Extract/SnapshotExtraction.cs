@@ -1,0 +1,61 @@
+using System.Runtime.CompilerServices;
+using System.Text.Json.Nodes;
+using Apache.Arrow;
+using Etl.Contracts;
+using Etl.Plugins.Postgres.Copy;
+
+namespace Etl.Plugins.Postgres.Extract;
+
+/// <summary>
+/// Reads the splits of one snapshot. The session that holds the snapshot reads a split itself when it is free; others
+/// join it. A split holds its query and the snapshot's name, so any process that reaches the server can read it while this one lives.
+/// </summary>
+internal sealed class SnapshotExtraction(SourceSnapshot snapshot, IReadOnlyList<Split> splits, SourcePosition reached, long? estimatedRows, Schema schema, int batchRows) : IExtraction
+{
+    private int _sessionBusy;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<Split> Splits => splits;
+
+    /// <inheritdoc/>
+    public SourcePosition Reached => reached;
+
+    /// <inheritdoc/>
+    public long? EstimatedRows => estimatedRows;
+
+    /// <summary>Splits of these queries.</summary>
+    public static async ValueTask<IReadOnlyList<Split>> SplitsAsync(SourceSnapshot snapshot, IReadOnlyList<string> queries, CancellationToken cancel)
+    {
+        var exported = queries.Count > 1 ? await snapshot.ExportAsync(cancel) : null;
+        return [.. queries.Select((q, i) => new Split(FormattableString.Invariant($"{i:d4}"), new JsonObject { ["snapshot"] = exported, ["query"] = q }))];
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<RecordBatch> ReadAsync(Split split, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        var query = split.Spec["query"]!.GetValue<string>();
+        var ownsSession = Interlocked.CompareExchange(ref _sessionBusy, 1, 0) == 0;
+        var session = ownsSession ? snapshot.Session : await SourceSnapshot.JoinAsync(snapshot.Connection, split.Spec["snapshot"]!.GetValue<string>(), cancel);
+        try
+        {
+            await foreach (var batch in CopyReader.ReadAsync(session, query, schema, batchRows, cancel))
+            {
+                yield return batch;
+            }
+        }
+        finally
+        {
+            if (ownsSession)
+            {
+                Volatile.Write(ref _sessionBusy, 0);
+            }
+            else
+            {
+                await session.DisposeAsync();
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => snapshot.DisposeAsync();
+}

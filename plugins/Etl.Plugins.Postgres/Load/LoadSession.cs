@@ -1,0 +1,178 @@
+using System.Globalization;
+using Apache.Arrow;
+using Etl.Contracts;
+using Npgsql;
+
+namespace Etl.Plugins.Postgres.Load;
+
+/// <summary>One run's hold on one table. See <see cref="ILoadSession"/>.</summary>
+internal sealed class LoadSession : ILoadSession
+{
+    private readonly PostgresConnection _connection;
+    private readonly TableName _table;
+    private readonly TableLoadOptions _options;
+    private readonly IReadOnlyList<string> _key;
+    private readonly LoadRequest _request;
+    private readonly CheckpointStore _store;
+    private readonly List<StagingTable> _staged = [];
+    private int _workers;
+
+    private LoadSession(PostgresConnection connection, TableName table, TableLoadOptions options, IReadOnlyList<string> key, LoadRequest request)
+    {
+        (_connection, _table, _options, _key, _request) = (connection, table, options, key, request);
+        _store = new CheckpointStore(request.Key);
+    }
+
+    /// <inheritdoc/>
+    public long Fence { get; private set; }
+
+    /// <inheritdoc/>
+    public Checkpoint? Checkpoint { get; private set; }
+
+    /// <inheritdoc/>
+    public int Parallelism => Math.Min(_options.Parallelism, _connection.PoolSize);
+
+    /// <summary>Takes fence and lease, and drops what older sessions left in staging.</summary>
+    public static async ValueTask<LoadSession> OpenAsync(
+        PostgresConnection connection, TableName table, TableLoadOptions options, IReadOnlyList<string> key, LoadRequest request, CancellationToken cancel)
+    {
+        var load = new LoadSession(connection, table, options, key, request);
+        await using var session = await connection.OpenTargetAsync(cancel);
+        await CheckpointStore.CreateAsync(session, cancel);
+        (load.Fence, load.Checkpoint) = await load._store.AcquireAsync(session, request.Owner, request.LeaseFor, cancel);
+        await StagingTable.DropOlderAsync(session, request.Key, load.Fence, cancel);
+        return load;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask StageAsync(IAsyncEnumerable<RecordBatch> batches, CancellationToken cancel)
+    {
+        var staging = new StagingTable(_request.Key, Fence, Interlocked.Increment(ref _workers));
+        try
+        {
+            await staging.WriteAsync(_connection, _request.Schema, batches, _key, Register, cancel);
+        }
+        catch (PostgresException e)
+        {
+            throw PostgresErrors.OfRows(e, _table.ToString());
+        }
+
+        _request.FailPoint("postgres.staged");
+
+        void Register()
+        {
+            lock (_staged)
+            {
+                _staged.Add(staging);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<PublishResult> PublishAsync(Checkpoint next, CancellationToken cancel)
+    {
+        var staged = _staged.Sum(s => s.Rows);
+        await using var session = await _connection.OpenTargetAsync(cancel);
+        PublishResult result;
+        await using (var transaction = await session.BeginTransactionAsync(cancel))
+        {
+            try
+            {
+                await RequireTurnAsync(session, next, cancel);
+                result = await new Publication(session, _table, _options, _key, _request, [.. _staged.Select(s => s.Sql)], staged, isFirst: next.N == 1).RunAsync(cancel);
+                await _store.CommitAsync(session, next, Fence, staged, result, cancel);
+            }
+            catch (PostgresException e)
+            {
+                throw PostgresErrors.OfRows(e, _table.ToString());
+            }
+
+            _request.FailPoint("postgres.publish.before_commit");
+            try
+            {
+                // Not cancelled: a cancellation between sending and answer would leave the outcome open for nothing.
+                await transaction.CommitAsync(CancellationToken.None);
+                _request.FailPoint("postgres.publish.after_commit");
+            }
+            catch (PostgresException e) when (e.Severity == "ERROR")
+            {
+                // The server answered: it rolled back, for example by a deferred constraint.
+                throw PostgresErrors.OfRows(e, _table.ToString());
+            }
+            catch (Exception e)
+            {
+                throw new CommitOutcomeUnknownException($"the commit of epoch {next.N.ToString(CultureInfo.InvariantCulture)} of {_request.Key} to {_connection.Display} got no answer", e);
+            }
+        }
+
+        Checkpoint = next;
+        await DropStagedAsync(session, cancel);
+        return result;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<bool> ResolveAsync(Checkpoint next, CancellationToken cancel)
+    {
+        await using var session = await _connection.OpenFreshTargetAsync(cancel);
+        var committed = await _store.IsCommittedAsync(session, next.BatchId, cancel);
+        if (committed)
+        {
+            Checkpoint = next;
+        }
+
+        return committed;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<bool> RenewAsync(CancellationToken cancel)
+    {
+        await using var session = await _connection.OpenTargetAsync(cancel);
+        return await _store.RenewAsync(session, Fence, _request.LeaseFor, cancel);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            await using var session = await _connection.OpenFreshTargetAsync(CancellationToken.None);
+            await DropStagedAsync(session, CancellationToken.None);
+            await _store.ReleaseAsync(session, Fence, CancellationToken.None);
+        }
+        catch (Exception e) when (e is EtlException or NpgsqlException)
+        {
+            // The target is gone. The lease ends by itself and the next session drops this one's staging; an error from here would hide
+            // the one that brought us here.
+        }
+    }
+
+    private async ValueTask RequireTurnAsync(NpgsqlConnection session, Checkpoint next, CancellationToken cancel)
+    {
+        if (await _store.LockAsync(session, cancel) is not { } state || state.Fence != Fence)
+        {
+            throw new FencedException($"a newer run has taken over {_request.Key}; this one (fence {Fence.ToString(CultureInfo.InvariantCulture)}) publishes nothing");
+        }
+
+        if (state.N != next.N - 1)
+        {
+            throw new EtlException("ETL4477", FormattableString.Invariant($"epoch {next.N} of {_request.Key} cannot be published: the last committed is {state.N}"),
+                state.N == next.N ? "It is committed already." : "The checkpoint was changed by someone else: look at it with `etl state show`.");
+        }
+    }
+
+    private async ValueTask DropStagedAsync(NpgsqlConnection session, CancellationToken cancel)
+    {
+        List<StagingTable> tables;
+        lock (_staged)
+        {
+            tables = [.. _staged];
+            _staged.Clear();
+        }
+
+        if (tables.Count > 0)
+        {
+            await using var drop = new NpgsqlCommand($"DROP TABLE IF EXISTS {string.Join(", ", tables.Select(t => t.Sql))}", session);
+            await drop.ExecuteNonQueryAsync(cancel);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+using System.Globalization;
+using Etl.Contracts;
+using Npgsql;
+
+namespace Etl.Plugins.Postgres.Load;
+
+/// <summary>Makes staged rows the target's, in the transaction that the caller began and commits.</summary>
+/// <param name="session">In a transaction that holds the checkpoint's row.</param>
+/// <param name="name">The target.</param>
+/// <param name="options">Its options.</param>
+/// <param name="key">The key of upsert.</param>
+/// <param name="request">The request.</param>
+/// <param name="tables">Staging tables, quoted.</param>
+/// <param name="staged">Rows in them.</param>
+/// <param name="isFirst">Nothing was ever published: the table is made even if there are no rows.</param>
+internal sealed class Publication(
+    NpgsqlConnection session, TableName name, TableLoadOptions options, IReadOnlyList<string> key, LoadRequest request, IReadOnlyList<string> tables, long staged, bool isFirst)
+{
+    private readonly bool _replaces = options.Mode == TableLoadMode.Replace || request.FullRefresh;
+
+    /// <summary>Runs it and counts.</summary>
+    public async ValueTask<PublishResult> RunAsync(CancellationToken cancel)
+    {
+        if (staged == 0 && !_replaces && !isFirst)
+        {
+            return new PublishResult(0, 0, 0, 0);
+        }
+
+        var live = await LiveTable.FindAsync(session, name, cancel);
+        var table = TargetTable.Fit(name, live, request.Schema, key, options.Schema);
+        foreach (var statement in table.Statements)
+        {
+            await ExecuteAsync(statement, cancel);
+        }
+
+        var publish = new PublishStatements(name.Sql, Staged(), table.Columns, key, request.Schema.HasOp);
+        if (_replaces)
+        {
+            return await ReplaceAsync(publish, cancel);
+        }
+
+        if (staged == 0)
+        {
+            return new PublishResult(0, 0, 0, 0);
+        }
+
+        return options.Mode == TableLoadMode.Append
+            ? new PublishResult(await ExecuteAsync(publish.Insert, cancel), 0, 0, 0)
+            : await UpsertAsync(publish, cancel);
+    }
+
+    private async ValueTask<PublishResult> UpsertAsync(PublishStatements publish, CancellationToken cancel)
+    {
+        await ExecuteAsync(publish.Lock, cancel);
+        await RequireKeysAsync(publish, cancel);
+        if (!(bool)await ScalarAsync($"SELECT EXISTS (SELECT FROM {name.Sql})", cancel))
+        {
+            return new PublishResult(await ExecuteAsync(publish.Insert, cancel), 0, 0, 0);
+        }
+
+        var deleted = request.Schema.HasOp ? await ExecuteAsync(publish.Delete, cancel) : 0;
+        var updated = publish.Update is { } update ? await ExecuteAsync(update, cancel) : 0;
+        var inserted = await ExecuteAsync(publish.InsertMissing, cancel);
+        var versions = request.Schema.HasOp ? await CountAsync(publish.CountVersions, cancel) : staged;
+        return new PublishResult(inserted, updated, deleted, versions - inserted - updated);
+    }
+
+    // TRUNCATE and INSERT in one transaction keep the table's grants, views, indexes and identity, which a new table under the old name would
+    // not. Readers wait from the TRUNCATE to the commit.
+    private async ValueTask<PublishResult> ReplaceAsync(PublishStatements publish, CancellationToken cancel)
+    {
+        await ExecuteAsync(publish.Lock, cancel);
+        if (staged > 0 && key.Count > 0)
+        {
+            await RequireKeysAsync(publish, cancel);
+        }
+
+        var before = await CountAsync($"SELECT count(*) FROM {name.Sql}", cancel);
+        var versions = staged == 0 ? 0 : await CountAsync(publish.CountVersions, cancel);
+        if (versions == 0 && before > 0 && !options.AllowEmpty)
+        {
+            throw new EtlException("ETL4474", $"no rows came, and publishing them would empty {name}, which holds {before.ToString(CultureInfo.InvariantCulture)}", "If that is meant: allow_empty: true.") { OptionPath = "allow_empty" };
+        }
+
+        if (before > 0)
+        {
+            // A table that others refer to cannot be truncated; deleting its rows lets the server check each reference.
+            var isReferenced = (bool)await ScalarAsync($"SELECT EXISTS (SELECT FROM pg_constraint WHERE contype = 'f' AND confrelid = {SqlText.Literal(name.Sql)}::regclass)", cancel);
+            await ExecuteAsync(isReferenced ? $"DELETE FROM {name.Sql}" : $"TRUNCATE {name.Sql}", cancel);
+        }
+
+        var inserted = versions == 0 ? 0 : await ExecuteAsync(publish.Insert, cancel);
+        return new PublishResult(inserted, 0, before, 0, before == 0 ? null : "replaced");
+    }
+
+    // The rows' key was proved unique on their way (the schema says so), or it is counted. That a key is never NULL is the schema's
+    // to say as well.
+    private async ValueTask RequireKeysAsync(PublishStatements publish, CancellationToken cancel)
+    {
+        if (key.Any(k => request.Schema.Require(k).IsNullable) && await CountAsync(publish.CountNullKeys, cancel) is > 0 and var nulls)
+        {
+            throw new EtlException("ETL4476", $"the key of {nulls.ToString(CultureInfo.InvariantCulture)} rows for {name} is NULL in {Names(key)}", "Filter such rows out, or send them to the dead letters with a check.") { OptionPath = "key" };
+        }
+
+        var isProved = request.Schema.Key.Count > 0 && request.Schema.Key.All(k => key.Contains(k, StringComparer.OrdinalIgnoreCase));
+        if (!isProved && await CountAsync(publish.CountDuplicates, cancel) is > 0 and var duplicates)
+        {
+            throw new EtlException("ETL4475", $"{duplicates.ToString(CultureInfo.InvariantCulture)} keys ({Names(key)}) come more than once in the rows for {name}, and which row counts is not known", "Add transform: deduplicate before the load, or correct the key.") { OptionPath = "key" };
+        }
+    }
+
+    private string Staged() => tables.Count switch
+    {
+        // Nothing was staged: the statements over it are not run.
+        0 => name.Sql,
+        1 => tables[0],
+        _ => $"({string.Join(" UNION ALL ", tables.Select(t => $"SELECT * FROM {t}"))})",
+    };
+
+    private static string Names(IEnumerable<string> names) => string.Join(", ", names);
+
+    private async ValueTask<long> CountAsync(string sql, CancellationToken cancel) => (long)await ScalarAsync(sql, cancel);
+
+    private async ValueTask<object> ScalarAsync(string sql, CancellationToken cancel)
+    {
+        await using var command = new NpgsqlCommand(sql, session);
+        return (await command.ExecuteScalarAsync(cancel))!;
+    }
+
+    private async ValueTask<long> ExecuteAsync(string sql, CancellationToken cancel)
+    {
+        await using var command = new NpgsqlCommand(sql, session);
+        return await command.ExecuteNonQueryAsync(cancel);
+    }
+}

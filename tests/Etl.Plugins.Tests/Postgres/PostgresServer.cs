@@ -1,0 +1,57 @@
+using System.Diagnostics;
+using Npgsql;
+
+namespace Etl.Plugins.Tests.Postgres;
+
+/// <summary>
+/// The server that the tests of this folder run against: that of ETL_TEST_POSTGRES, or a private cluster which lives as long as they do.
+/// </summary>
+[SetUpFixture]
+public sealed class PostgresServer
+{
+    private static string? _folder;
+
+    public static string ConnectionString { get; private set; } = "";
+
+    [OneTimeSetUp]
+    public async Task StartAsync()
+    {
+        var given = Environment.GetEnvironmentVariable("ETL_TEST_POSTGRES");
+        if (!string.IsNullOrEmpty(given))
+        {
+            ConnectionString = given;
+            return;
+        }
+
+        _folder = Directory.CreateTempSubdirectory("etl-postgres-").FullName;
+        var lines = (await ScriptAsync("postgres-up.sh", _folder)).Split('\n');
+        ConnectionString = lines.Single(l => l.StartsWith("ETL_TEST_POSTGRES=", StringComparison.Ordinal))["ETL_TEST_POSTGRES=".Length..];
+    }
+
+    [OneTimeTearDown]
+    public async Task StopAsync()
+    {
+        NpgsqlConnection.ClearAllPools();
+        if (_folder is not null)
+        {
+            await ScriptAsync("postgres-down.sh", _folder);
+        }
+    }
+
+    private static async Task<string> ScriptAsync(string name, string folder)
+    {
+        var root = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(root.FullName, "Directory.Packages.props")))
+        {
+            root = root.Parent ?? throw new DirectoryNotFoundException("the repository's root was not found");
+        }
+
+        // To a file: the server inherits the script's output and would keep a pipe open for ever.
+        var output = Path.Combine(Path.GetTempPath(), $"{Path.GetFileName(folder)}-{name}.out");
+        using var script = Process.Start(new ProcessStartInfo("bash", ["-c", "\"$0\" \"$1\" > \"$2\" 2>&1", Path.Combine(root.FullName, "tools", name), folder, output]))!;
+        await script.WaitForExitAsync();
+        var text = await File.ReadAllTextAsync(output);
+        File.Delete(output);
+        return script.ExitCode == 0 ? text : throw new InvalidOperationException($"{name} failed: {text}");
+    }
+}
