@@ -25,27 +25,37 @@ public sealed partial class Cast(CastOptions options) : IRelationalTransformer
                 throw new EtlException("ETL3109", $"'{type}' is not the name of a type", "Write one such as bigint, decimal(12,2), date, timestamp or timestamptz.") { OptionPath = path };
             }
 
-            var value = SqlText.Quote(field.Name);
-            var head = $"TRY_CAST({value} AS ";
-            var cast = new Sql($"{head}{type})", path, head.Length);
-            if (!casts.TryAdd(field.Name, new ColumnExpression(field.Name, cast, options.OnFail == CastFailure.Null || field.IsNullable)))
+            var (cast, refusal) = OneColumn(field, type, path);
+            if (!casts.TryAdd(field.Name, cast))
             {
                 throw InputShape.Twice(column, path);
             }
 
-            if (options.OnFail != CastFailure.Null)
-            {
-                var given = $"{value} IS NOT NULL AND ";
-                refusals.Add(new Refusal(
-                    $"cast_{field.Name}", Action(options.OnFail),
-                    new Sql($"{given}{cast.Text} IS NULL", path, given.Length + head.Length),
-                    $"{field.Name} is not a {type}"));
-            }
+            refusals.AddRange(refusal is null ? [] : [refusal]);
         }
 
         var key = input.Key.All(k => !casts.ContainsKey(k) || StaysUnique(input.Require(k), TypeOf(k))) ? input.Key : [];
         return new RowLocalStep(refusals, [.. InputShape.DataColumns(input).Select(f =>
             casts.GetValueOrDefault(f.Name) ?? new ColumnExpression(f.Name, SqlText.Quote(f.Name), f.IsNullable))]) { Key = key };
+    }
+
+    private (ColumnExpression Cast, Refusal? Refusal) OneColumn(Field field, string type, string path)
+    {
+        var value = SqlText.Quote(field.Name);
+        var head = $"TRY_CAST({value} AS ";
+        var cast = $"{head}{type})";
+        var rounds = options.AllowRounding ? null : Rounding.Condition(field.DataType, type, value, cast);
+        if (options.OnFail == CastFailure.Null)
+        {
+            var before = rounds is null ? "" : $"CASE WHEN {rounds} THEN NULL ELSE ";
+            return (new ColumnExpression(field.Name, new Sql($"{before}{cast}{(rounds is null ? "" : " END")}", path, before.Length + head.Length), true), null);
+        }
+
+        var given = $"{value} IS NOT NULL AND (";
+        var when = new Sql($"{given}{cast} IS NULL{(rounds is null ? "" : $" OR {rounds}")})", path, given.Length + head.Length);
+        return (
+            new ColumnExpression(field.Name, new Sql(cast, path, head.Length), field.IsNullable),
+            new Refusal($"cast_{field.Name}", Action(options.OnFail), when, $"{field.Name} is not {(rounds is null ? "" : "exactly ")}a {type}"));
     }
 
     // Whole numbers stay apart in any of the wider types (TRY_CAST refuses what does not fit) and as text; '1' and '01' do not.
@@ -75,6 +85,10 @@ public sealed record CastOptions
     /// <summary>New types.</summary>
     [Option("Column to its new type, in DuckDB's names.", Example = "{ amount: \"decimal(12,2)\", created_on: date }")]
     public required IReadOnlyDictionary<string, string> Columns { get; init; }
+
+    /// <summary>Rounding.</summary>
+    [Option("Accept values that are rounded to fit a whole number or a decimal's scale; otherwise they count as not convertible.")]
+    public bool AllowRounding { get; init; }
 
     /// <summary>What becomes of a row.</summary>
     [Option("What becomes of a row with a value that does not convert; null keeps the row, with NULL in place of the value.")]

@@ -24,7 +24,7 @@ public sealed class Check(CheckOptions options) : IRelationalTransformer
             var (rule, path) = (options.Rules[i], InputShape.Path("rules", i));
             if (rule.OnWhole)
             {
-                tableRules.Add(WholeRule(input, rule, path));
+                tableRules.Add(WholeRule(input, rule, i, path));
                 RequireNew(tableRules[^1].Rule, names, path);
                 continue;
             }
@@ -45,7 +45,7 @@ public sealed class Check(CheckOptions options) : IRelationalTransformer
         };
     }
 
-    private static TableRule WholeRule(RowSchema input, CheckRule rule, string path)
+    private static TableRule WholeRule(RowSchema input, CheckRule rule, int position, string path)
     {
         var action = rule.OnFail ?? RefusalAction.Fail;
         var none = new Dictionary<string, Sql>();
@@ -68,10 +68,11 @@ public sealed class Check(CheckOptions options) : IRelationalTransformer
         }
 
         // As microseconds since 1970, times with and without zone compare without asking the session's zone.
+        var newest = string.Create(CultureInfo.InvariantCulture, $"newest_{position}");
         var age = (freshness.MaxAge.Ticks / TimeSpan.TicksPerMicrosecond).ToString(CultureInfo.InvariantCulture);
         return new TableRule(
-            rule.Name ?? $"freshness_{field.Name}", action, $"newest >= epoch_us($run_started_at) - {age}", rule.MinRows ?? 1,
-            new Dictionary<string, Sql> { ["newest"] = $"epoch_us(max({SqlText.Quote(field.Name)}))" });
+            rule.Name ?? $"freshness_{field.Name}", action, $"{newest} >= epoch_us($run_started_at) - {age}", rule.MinRows ?? 1,
+            new Dictionary<string, Sql> { [newest] = $"epoch_us(max({SqlText.Quote(field.Name)}))" });
     }
 
     private static string? Limit(string comparison, long? limit) =>

@@ -3,7 +3,7 @@ using Etl.Cli;
 using var interruption = new Interruption(Environment.Exit);
 var host = new CliHost
 {
-    App = () => new EtlApp(),
+    App = () => new EtlApp(TimeProvider.System),
     Out = Console.Out,
     Error = Console.Error,
     ErrorIsTerminal = !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") != "dumb",

@@ -14,11 +14,22 @@ internal static class StageResolver
         var stages = new List<ResolvedStage>();
         foreach (var stage in definition.Stages)
         {
-            var contract = stage.Contract is null ? null : ContractReader.Read(stage.Contract, bag, stage.ContractSpan);
+            var contract = stage.Contract is null ? null : ReadContract(stage, bag);
             stages.Add(new ResolvedStage(stage, Make(stage, factory, connections, redactor, bag), contract));
         }
 
         return stages;
+    }
+
+    private static DataContract? ReadContract(StageDefinition stage, DiagnosticBag bag)
+    {
+        if (File.Exists(stage.Contract))
+        {
+            return ContractReader.Read(stage.Contract, bag);
+        }
+
+        bag.AddError(stage.ContractSpan, "ETL3001", $"the contract '{stage.Contract}' is not there", $"Write it from the live table: etl contract import --connection {stage.Connection} --table TABLE");
+        return null;
     }
 
     private static object? Make(StageDefinition stage, ComponentFactory factory, ConnectionPool connections, Redactor redactor, DiagnosticBag bag)

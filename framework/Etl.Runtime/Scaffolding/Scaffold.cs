@@ -21,7 +21,7 @@ public sealed class Scaffold(Project project, ComponentFactory factory)
         var files = new List<ScaffoldedFile>();
         await foreach (var table in DescribeAsync(connection, tables, cancel))
         {
-            files.Add(Write(ContractPath(connection, table.Name, folder), ContractWriter.Write(connection, table), overwrite, NoteOf(table)));
+            files.Add(Write(ContractPath(connection, table.Name, folder), ContractWriter.Write(table, $"{connection}.{Id(table.Name)}"), overwrite, NoteOf(table)));
         }
 
         return files;
@@ -40,7 +40,7 @@ public sealed class Scaffold(Project project, ComponentFactory factory)
         await foreach (var table in DescribeAsync(connection, tables, cancel))
         {
             var contract = ContractPath(connection, table.Name, null);
-            files.Add(Write(contract, ContractWriter.Write(connection, table), overwrite, null));
+            files.Add(Write(contract, ContractWriter.Write(table, $"{connection}.{Id(table.Name)}"), overwrite, null));
             var id = Id(table.Name);
             files.Add(Write(Path.Combine(pipelines, id + ".yaml"), Pipeline(id, connection, target, table, Path.GetRelativePath(pipelines, contract)), overwrite, NoteOf(table)));
         }
