@@ -21,7 +21,7 @@ internal sealed class BatchQueue(Func<int, RecordBatch?> make) : IBatchSource
 internal static class DuckBatches
 {
     public static Schema Orders { get; } = new(
-        [new Field("id", Int64Type.Default, false), new Field("email", StringType.Default, true), new Field("amount", new Decimal128Type(12, 2), true), new Field("at", new TimestampType(TimeUnit.Microsecond, "UTC"), true)], null);
+        [new Field("id", Int64Type.Default, false), new Field("email", StringType.Default, true), new Field("amount", new Decimal128Type(12, 2), true), new Field("changed", new TimestampType(TimeUnit.Microsecond, "UTC"), true)], null);
 
     public static RecordBatch Make(int first, int rows)
     {

@@ -120,11 +120,13 @@ internal sealed class DuckFailureTests
     [Test]
     public void A_reader_that_stops_early_wakes_its_source()
     {
-        using var stuck = new Stuck(DuckBatches.Make(0, 200_000));
+        var stuck = new Stuck(open: true);
         _duck.RegisterSource("orders", DuckBatches.Orders, stuck);
         foreach (var batch in _duck.Query("SELECT id FROM orders()", batchRows: 2048))
         {
             batch.Dispose();
+            stuck.Close();
+            Thread.Sleep(100);
             break;
         }
 
@@ -141,7 +143,7 @@ internal sealed class DuckFailureTests
             using var duck = database.Connect();
             duck.RegisterSource("orders", DuckBatches.Orders, new BatchQueue(i => i < 30 ? DuckBatches.Make(i * 50_000, 50_000) : null));
             long rows = 0;
-            foreach (var batch in duck.Query("SELECT * EXCLUDE r FROM (SELECT *, row_number() OVER (PARTITION BY id ORDER BY at DESC, email) AS r FROM orders()) WHERE r = 1"))
+            foreach (var batch in duck.Query("SELECT * EXCLUDE r FROM (SELECT *, row_number() OVER (PARTITION BY id ORDER BY changed DESC, email) AS r FROM orders()) WHERE r = 1"))
             {
                 rows += batch.Length;
                 batch.Dispose();
@@ -161,22 +163,23 @@ internal sealed class DuckFailureTests
     [TestCase("ATTACH '/tmp/x.duckdb'")]
     public void Sql_has_no_way_out(string sql) => Assert.That(() => _duck.Execute(sql), Throws.InstanceOf<DuckException>());
 
-    private sealed class Stuck(RecordBatch? first = null) : IBatchSource, IDisposable
+    // Gives batches while it is open, then waits until it is cancelled.
+    private sealed class Stuck(bool open = false) : IBatchSource
     {
-        private RecordBatch? _first = first;
+        private volatile bool _open = open;
+
+        public void Close() => _open = false;
 
         public RecordBatch? Next(CancellationToken cancel)
         {
-            if (Interlocked.Exchange(ref _first, null) is { } batch)
+            if (_open)
             {
-                return batch;
+                return DuckBatches.Make(0, 5000);
             }
 
             cancel.WaitHandle.WaitOne();
             cancel.ThrowIfCancellationRequested();
             return null;
         }
-
-        public void Dispose() => _first?.Dispose();
     }
 }

@@ -36,7 +36,7 @@ internal sealed class DuckQueryTests
                'hello 😀, a text that is longer than twelve bytes', ''::BLOB, DATE '1969-12-31', TIMESTAMP '2024-02-29 12:00:00.123456', TIMESTAMPTZ '2024-02-29 12:00:00.123456+02', TIME '23:59:59.999999', ['a', NULL, '', 'längeres Wort als zwölf'], [[1, NULL], [], NULL]),
               (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
               (false, -128, -32768, -2147483648, -9223372036854775808, 'NaN', 'Infinity', -99.99, 9999999.99, 9999999999999999.99, 999999999999999999999999999999999999.99,
-               '', '\x00\xFF'::BLOB, DATE '9999-12-31', TIMESTAMP '0001-01-01', TIMESTAMPTZ '0001-01-01 00:00+00', TIME '00:00', [], []))
+               '', '\x00\xFF'::BLOB, DATE '9999-12-31', TIMESTAMP '0001-01-01', TIMESTAMPTZ '0001-01-01 00:00:00+00', TIME '00:00', [], []))
             AS v(b, i8, i16, i32, i64, f, d, d4, d9, d18, d38, s, x, dt, ts, tz, tm, l, ll)
             """);
 
@@ -76,12 +76,12 @@ internal sealed class DuckQueryTests
     [TestCase("SELECT count(*) FROM orders", "100000")]
     [TestCase("SELECT id FROM orders WHERE id = 777", "777")]
     [TestCase("SELECT amount FROM orders WHERE id = 50000", "1500.00")]
-    [TestCase("SELECT count(*) FROM orders WHERE email LIKE '%User99%'", "951")]
-    [TestCase("SELECT max(lower(trim(email))) FROM orders", "user99999@example.com")]
+    [TestCase("SELECT count(*) FROM orders WHERE email LIKE '%User99%'", "953")]
+    [TestCase("SELECT max(lower(trim(email))) FROM orders", "user9@example.com")]
     [TestCase("SELECT sum(amount) FROM orders", "149998500.00")]
     [TestCase("SELECT count(*) FROM (SELECT id, row_number() OVER (PARTITION BY id % 100 ORDER BY id DESC) AS r FROM orders) WHERE r = 1", "100")]
     [TestCase("SELECT email FROM (SELECT email, id FROM orders ORDER BY id DESC LIMIT 1)", "  User99999@Example.com")]
-    [TestCase("SELECT count(DISTINCT at) FROM orders", "100000")]
+    [TestCase("SELECT count(DISTINCT changed) FROM orders", "100000")]
     public void A_view_over_a_source_is_queried_like_a_table(string sql, string expected)
     {
         _duck.RegisterSource("etl_source_0", DuckBatches.Orders, new BatchQueue(i => i < 20 ? DuckBatches.Poisoned(DuckBatches.Make(i * 5000, 5000)) : null), estimatedRows: 100_000);
@@ -141,7 +141,7 @@ internal sealed class DuckQueryTests
         {
             using var made = new ReusedBatches(count);
             using var registered = _duck.RegisterSource(name, DuckBatches.Orders, made);
-            foreach (var batch in _duck.Query($"SELECT id, lower(trim(email)) AS email, amount * 2 AS amount, at FROM {name}() WHERE id >= 0"))
+            foreach (var batch in _duck.Query($"SELECT id, lower(trim(email)) AS email, amount * 2 AS amount, changed FROM {name}() WHERE id >= 0"))
             {
                 batch.Dispose();
             }
@@ -155,7 +155,7 @@ internal sealed class DuckQueryTests
         {
             ["s"] = "it's 😀", ["b"] = true, ["n"] = 7L, ["d"] = -0.21m, ["day"] = new DateOnly(1969, 12, 31), ["at"] = new DateTimeOffset(2024, 2, 29, 14, 0, 0, 123, 456, TimeSpan.FromHours(2)), ["unused"] = 1L,
         };
-        const string Sql = "SELECT $s AS s, $b AS b, $n AS n, $d AS d, $day AS day, $at AS at, typeof($d) AS t, 10.00 * $d AS p -- end";
+        const string Sql = "SELECT $s AS s, $b AS b, $n AS n, $d AS d, $day AS day, $at::VARCHAR AS at, typeof($d) AS t, 10.00 * $d AS p -- end";
         Assert.That(_duck.QueryRows(Sql, parameters)[0], Is.EqualTo(new[] { "it's 😀", "true", "7", "-0.21", "1969-12-31", "2024-02-29 12:00:00.123456+00", "DECIMAL(3,2)", "-2.1000" }));
         Assert.That(_duck.Describe(Sql, parameters).GetFieldByName("p").DataType, Is.InstanceOf<Decimal128Type>().With.Property("Precision").EqualTo(7));
         Assert.That(() => _duck.QueryRows("SELECT $vat"), Throws.InstanceOf<DuckException>());

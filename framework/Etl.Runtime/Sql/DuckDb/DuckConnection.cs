@@ -47,7 +47,7 @@ internal sealed unsafe class DuckConnection : IDisposable
         }
     }
 
-    /// <summary>All rows of a small result, as DuckDB writes values as text.</summary>
+    /// <summary>All rows of a small result, as DuckDB writes values as text. Numbers, text, dates, times without zone; cast others to VARCHAR.</summary>
     public IReadOnlyList<string?[]> QueryRows(string sql, IReadOnlyDictionary<string, object>? parameters = null, CancellationToken cancel = default)
     {
         using var operation = Begin(cancel);
@@ -57,6 +57,7 @@ internal sealed unsafe class DuckConnection : IDisposable
             Run(sql, parameters, &result);
             var rows = new string?[DuckNative.duckdb_row_count(&result)][];
             var columns = DuckNative.duckdb_column_count(&result);
+            RequireText(&result, columns);
             for (var row = 0; row < rows.Length; row++)
             {
                 rows[row] = new string?[columns];
@@ -229,6 +230,19 @@ internal sealed unsafe class DuckConnection : IDisposable
         if (DuckNative.duckdb_execute_prepared(statement.Handle, result) != 0)
         {
             throw Failure(DuckNative.Text(DuckNative.duckdb_result_error(result)), sql);
+        }
+    }
+
+    // DuckDB gives NULL for the text of any other type.
+    private static void RequireText(DuckNative.Result* result, ulong columns)
+    {
+        for (ulong i = 0; i < columns; i++)
+        {
+            var type = DuckType.Take(DuckNative.duckdb_column_logical_type(result, i));
+            if (type.Id is > DuckTypeId.Decimal or DuckTypeId.Interval)
+            {
+                throw new InvalidOperationException($"column {DuckNative.Text(DuckNative.duckdb_column_name(result, i))} has the type {type}; cast it to VARCHAR to read it as text");
+            }
         }
     }
 
