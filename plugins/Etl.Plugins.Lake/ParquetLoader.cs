@@ -52,6 +52,14 @@ public sealed class ParquetLoader : ILoader
     }
 
     /// <inheritdoc/>
+    public async ValueTask<Checkpoint?> ReadCheckpointAsync(CheckpointKey key, CancellationToken cancel)
+    {
+        var snapshot = new DeltaSnapshot();
+        await new DeltaLog(_store, PartitionLayout.RootOf(_options.Path)).AdvanceAsync(snapshot, cancel);
+        return snapshot.CheckpointOf(key);
+    }
+
+    /// <inheritdoc/>
     public async ValueTask<ILoadSession> OpenAsync(LoadRequest request, CancellationToken cancel)
     {
         var layout = PartitionLayout.Create(_options.Path, _options.PartitionBy, request.Schema);

@@ -76,6 +76,10 @@ internal sealed partial class PartitionLayout
             : null;
     }
 
+    /// <summary>The table's root in a path: what stands before the first placeholder.</summary>
+    public static string RootOf(string path) =>
+        string.Concat(path.Split('/', StringSplitOptions.RemoveEmptyEntries).TakeWhile(s => !s.Contains('{', StringComparison.Ordinal)).Select(s => s + "/"));
+
     /// <summary>The layout for rows of a schema. ETL4550: a path or a column that do not fit.</summary>
     public static PartitionLayout Create(string path, string? partitionBy, RowSchema schema)
     {
@@ -84,10 +88,8 @@ internal sealed partial class PartitionLayout
             throw new EtlException("ETL4550", $"the path '{path}' {fault}") { OptionPath = "path" };
         }
 
-        var segments = path.Split('/', StringSplitOptions.RemoveEmptyEntries);
-        var fixedSegments = segments.TakeWhile(s => !s.Contains('{', StringComparison.Ordinal)).Count();
-        var root = string.Concat(segments.Take(fixedSegments).Select(s => s + "/"));
-        var pattern = string.Concat(segments.Skip(fixedSegments).Select(s => s + "/"));
+        var root = RootOf(path);
+        var pattern = string.Concat(path.Split('/', StringSplitOptions.RemoveEmptyEntries).SkipWhile(s => !s.Contains('{', StringComparison.Ordinal)).Select(s => s + "/"));
         if (partitionBy is null)
         {
             return pattern.Length == 0

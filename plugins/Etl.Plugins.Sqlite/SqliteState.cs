@@ -60,6 +60,19 @@ internal sealed class SqliteState(SqliteSession session, CheckpointKey key)
         return (read.Integer(0), read.IsNull(1) ? null : Checkpoint.Parse(read.String(1)));
     }
 
+    /// <summary>What was last committed; takes nothing and creates nothing.</summary>
+    public Checkpoint? Read()
+    {
+        if (session.Integer("select count(*) from sqlite_schema where name = '_etl_checkpoint'") is not 1)
+        {
+            return null;
+        }
+
+        using var read = session.Prepare("select checkpoint from _etl_checkpoint where id = ?");
+        read.Bind(1, _id);
+        return read.Step() && !read.IsNull(0) ? Checkpoint.Parse(read.String(0)) : null;
+    }
+
     /// <summary>Throws if a newer session has taken the fence.</summary>
     public void RequireFence(long fence)
     {

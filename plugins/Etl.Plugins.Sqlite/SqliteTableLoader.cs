@@ -36,6 +36,18 @@ public sealed class SqliteTableLoader(SqliteTableLoadOptions options, SqliteData
     }
 
     /// <inheritdoc/>
+    public async ValueTask<Checkpoint?> ReadCheckpointAsync(CheckpointKey key, CancellationToken cancel)
+    {
+        if (!File.Exists(database.Path))
+        {
+            return null;
+        }
+
+        using var session = await database.OpenTargetAsync(cancel);
+        return new SqliteState(session, key).Read();
+    }
+
+    /// <inheritdoc/>
     public async ValueTask<ILoadSession> OpenAsync(LoadRequest request, CancellationToken cancel)
     {
         var session = await database.OpenTargetAsync(cancel);

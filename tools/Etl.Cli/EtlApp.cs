@@ -86,9 +86,9 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
     public Task<string> PipelineSchemaAsync(Scope scope, CancellationToken cancel)
     {
         var factory = Factory(scope, null);
-        return Task.FromResult(JsonSchemaWriter.Write(factory.Catalog.Components
+        return Task.FromResult(JsonSchemaWriter.Pipeline(factory.Catalog.Components
             .Where(c => c.Kind is ComponentKind.Extractor or ComponentKind.Transformer or ComponentKind.Loader)
-            .Select(c => new SchemaComponent(KindOf(c.Kind), c.Name, c.Summary, factory.OptionsType(c)))));
+            .Select(c => new ComponentSchema(KindOf(c.Kind), c.Name, c.Summary, factory.OptionsType(c) is { } type ? OptionSet.For(type) : null))));
     }
 
     public Task<IReadOnlyList<ComponentSummary>> ListComponentsAsync(Scope scope, CancellationToken cancel) =>
@@ -264,7 +264,14 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
     {
         foreach (var option in type is null ? [] : OptionSet.For(type).Options)
         {
-            yield return new OptionLine(prefix + option.Name, option.TypeText, option.Required, option.DefaultText, option.Description, option.Example);
+            yield return new OptionLine(prefix + option.Name, option.Type.Display, option.Required, option.DefaultText, option.Attribute.Description, option.Attribute.Example);
+            if (option.Type.Kind == OptionKind.Record)
+            {
+                foreach (var inner in Options(option.Type.Clr, $"{prefix}{option.Name}."))
+                {
+                    yield return inner;
+                }
+            }
         }
     }
 }
