@@ -154,6 +154,14 @@ internal sealed class CheckTests
     }
 
     [Test]
+    public void A_regular_expression_points_to_where_it_stands()
+    {
+        var when = Step(new CheckRule { Matches = Map("status", "a(") }).Refusals.Single().When;
+
+        Assert.That((when.OptionPath, when.Text[when.Offset..]), Is.EqualTo(("rules[0].matches.status", "'a(')) IS NOT TRUE")));
+    }
+
+    [Test]
     public void Two_rules_of_one_name_are_refused()
     {
         var error = Assert.Throws<EtlException>(() => Step(new CheckRule { Expect = "amount > 0" }, new CheckRule { Expect = "Amount>0" }))!;

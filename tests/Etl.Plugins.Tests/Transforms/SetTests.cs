@@ -137,6 +137,19 @@ internal sealed class SetTests
     }
 
     [Test]
+    public void Join_takes_on_or_using()
+    {
+        var neither = Lookup(JoinNoMatch.Keep) with { On = null };
+
+        Assert.That(Broken(neither), Is.EqualTo(["On"]));
+        Assert.That(Broken(neither with { Using = [] }), Is.EqualTo(["On"]));
+        Assert.That(Broken(neither with { Using = ["id"] }), Is.Empty);
+        Assert.That(Broken(Lookup(JoinNoMatch.Keep) with { Using = ["id"] }), Is.EqualTo(["Using"]));
+
+        static IEnumerable<string> Broken(JoinOptions options) => new JoinRules().Validate(options).Errors.Select(e => e.PropertyName);
+    }
+
+    [Test]
     public void Join_needs_two_different_inputs()
     {
         using var runner = Shop();

@@ -67,6 +67,16 @@ internal sealed class ShapeTests
     }
 
     [Test]
+    public void Select_keeps_or_drops_but_not_both_and_not_nothing()
+    {
+        Assert.That(Broken(new SelectOptions { Columns = ["id"], Drop = ["note"] }), Is.EqualTo(["Drop"]));
+        Assert.That(Broken(new SelectOptions()), Is.EqualTo(["Columns"]));
+        Assert.That(Broken(new SelectOptions { Drop = ["note"] }), Is.Empty);
+
+        static IEnumerable<string> Broken(SelectOptions options) => new SelectRules().Validate(options).Errors.Select(e => e.PropertyName);
+    }
+
+    [Test]
     public void Derive_replaces_in_place_appends_and_sees_the_input_only()
     {
         var outcome = Run(new Derive(new DeriveOptions
