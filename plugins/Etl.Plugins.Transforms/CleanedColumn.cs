@@ -64,6 +64,14 @@ internal sealed partial class CleanedColumn(Field column)
             return;
         }
 
+        for (var i = 0; i < formats.Count; i++)
+        {
+            if (!DateFormat().IsMatch(formats[i]))
+            {
+                throw new EtlException("ETL3111", $"'{formats[i]}' is not a format of dates", "Write one of strptime's, such as %Y-%m-%d, %d/%m/%Y or %-d %b %Y.") { OptionPath = InputShape.Path(path, i) };
+            }
+        }
+
         var given = Given(path);
         var list = string.Join(", ", formats.Select(SqlText.Literal));
         Normalise(given, $"CAST(try_strptime({given}, [{list}]) AS DATE)", "date", $"a date like {string.Join(" or ", formats)}", onInvalid);
@@ -131,6 +139,10 @@ internal sealed partial class CleanedColumn(Field column)
     private string Text(string path) => InputShape.IsText(Type) ? Value : throw InputShape.NotText(Name, Type, path);
 
     private static string Number(int number) => number.ToString(CultureInfo.InvariantCulture);
+
+    // What DuckDB's strptime reads; another letter would fail in the run.
+    [GeneratedRegex(@"^([^%]|%(-?[dmyHIMSj]|[aAbBcfgGhnpTuUVwWxXYzZ%]))+\z")]
+    private static partial Regex DateFormat();
 
     [GeneratedRegex(@"^[A-Za-z_][A-Za-z0-9_]*\z")]
     private static partial Regex ParameterName();

@@ -9,8 +9,13 @@ namespace Etl.Plugins.Transforms;
 /// </summary>
 internal static class RowRules
 {
-    /// <summary>What one column must fulfil: the SQL that is TRUE for a good value, and what is said of a bad one.</summary>
-    private sealed record Expectation(string Column, string Holds, string Otherwise);
+    /// <summary>What one column must fulfil.</summary>
+    /// <param name="Column">Its name.</param>
+    /// <param name="Holds">SQL that is TRUE for a good value.</param>
+    /// <param name="Otherwise">What is said of a bad one.</param>
+    /// <param name="Path">The option, for an error that only DuckDB can find, such as in a regular expression.</param>
+    /// <param name="Offset">Where the option's text starts in <paramref name="Holds"/>.</param>
+    private sealed record Expectation(string Column, string Holds, string Otherwise, string? Path = null, int Offset = 0);
 
     /// <summary>The refusals of a rule. ETL3010, ETL3102, ETL3106 for columns and values that do not fit.</summary>
     public static IEnumerable<Refusal> From(RowSchema input, CheckRule rule, string path)
@@ -39,7 +44,7 @@ internal static class RowRules
 
         foreach (var e in expectations)
         {
-            yield return new Refusal($"{form}_{e.Column}", action, $"({e.Holds}){broken}", e.Otherwise);
+            yield return new Refusal($"{form}_{e.Column}", action, new Sql($"({e.Holds}){broken}", e.Path, e.Offset + 1), e.Otherwise);
         }
     }
 
@@ -87,8 +92,8 @@ internal static class RowRules
                 var at = $"{path}.{form}.{pair.Key}";
                 var field = require(pair.Key, at);
                 var (test, otherwise) = make(field, pair.Value, at);
-                var column = SqlText.Quote(field.Name);
-                return new Expectation(field.Name, form == "matches" ? $"regexp_matches({column}, {test})" : $"{column} {test}", $"{field.Name} {otherwise}");
+                var (before, after) = form == "matches" ? ($"regexp_matches({SqlText.Quote(field.Name)}, ", ")") : ($"{SqlText.Quote(field.Name)} ", "");
+                return new Expectation(field.Name, before + test + after, $"{field.Name} {otherwise}", at, before.Length);
             })];
         }
     }

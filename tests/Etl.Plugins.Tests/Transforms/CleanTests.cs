@@ -63,6 +63,43 @@ internal sealed class CleanTests
         Assert.That(outcome.Types[0], Is.EqualTo("Date"));
     }
 
+    [TestCase("%Y-%q")]
+    [TestCase("%")]
+    [TestCase("")]
+    public void A_format_that_DuckDB_does_not_know_is_told_before_the_run(string format)
+    {
+        var error = Assert.Throws<EtlException>(() => Step(new CleanOptions { Dates = Formats("%Y", format) }))!;
+
+        Assert.That((error.Code, error.OptionPath), Is.EqualTo(("ETL3111", "dates.value[1]")));
+    }
+
+    [Test]
+    public void Formats_that_are_accepted_are_known_to_DuckDB()
+    {
+        var formats = "a A b B c d -d f g G h H -H I -I j -j m -m M -M n p S -S T u U V w W x X y -y Y z Z %".Split(' ').Select(f => $"%Y %{f}");
+
+        foreach (var format in formats)
+        {
+            Assert.That(() => Cleaned(new CleanOptions { Dates = Formats(format) }, "x"), Throws.Nothing, format);
+        }
+    }
+
+    private static readonly TestCaseData[] Contradictions =
+    [
+        new(new CleanOptions { Lower = Value, Upper = Value }, "Upper[0]"),
+        new(new CleanOptions { Upper = Value, Emails = Value }, "Emails[0]"),
+        new(new CleanOptions { Phones = Value, Emails = Value }, "Phones[0]"),
+        new(new CleanOptions { DropNulls = Value, RefuseNulls = ["VALUE"] }, "RefuseNulls[0]"),
+        new(new CleanOptions { Emails = Value, Dates = Formats("%Y") }, "Dates"),
+        new(new CleanOptions { Dates = Formats() }, "Dates"),
+        new(new CleanOptions { Mask = Map("value", new MaskOptions()), Hash = Map("value", new HashOptions()) }, "Hash"),
+        new(new CleanOptions { Mask = Map("value", new MaskOptions { With = "xx" }) }, "Mask"),
+    ];
+
+    [TestCaseSource(nameof(Contradictions))]
+    public void Options_that_contradict_each_other_are_told_at_their_place(CleanOptions options, string property) =>
+        Assert.That(new CleanRules().Validate(options).Errors.Select(e => e.PropertyName), Is.EqualTo([property]));
+
     [TestCase(CastFailure.DeadLetter, RefusalAction.DeadLetter)]
     [TestCase(CastFailure.Exclude, RefusalAction.Exclude)]
     [TestCase(CastFailure.Fail, RefusalAction.Fail)]

@@ -10,22 +10,27 @@ namespace Etl.Plugins.Tests.Transforms;
 /// <summary>What a step made of its rows, as text: values joined by '|', NULL as such.</summary>
 internal sealed record Outcome(IReadOnlyList<string> Passed, IReadOnlyList<string> Refused, IReadOnlyList<string> Warned, IReadOnlyList<string> BrokenTableRules, IReadOnlyList<string> Columns, IReadOnlyList<string> Types);
 
-/// <summary>Runs one step in a DuckDB of its own, the plainest way that its contract allows.</summary>
+/// <summary>Runs one step in a DuckDB, the plainest way that its contract allows. Each runner has a schema of its own in one instance, which is made once.</summary>
 internal sealed class StepRunner : IDisposable
 {
-    private readonly DuckDBConnection connection = new("Data Source=:memory:");
+    private static readonly Lazy<DuckDBConnection> Connection = new(Open);
+
+    private readonly DuckDBConnection connection = Connection.Value;
     private readonly List<RelationalInput> inputs = [];
     private readonly Dictionary<string, object> parameters = [];
 
-    public StepRunner()
-    {
-        connection.Open();
-        Execute("SET enable_external_access = false");
-    }
+    public StepRunner() => Execute("CREATE SCHEMA one_test; USE one_test");
 
     public IReadOnlyList<RelationalInput> Inputs => inputs;
 
-    public void Dispose() => connection.Dispose();
+    public void Dispose() => Execute("USE main; DROP SCHEMA one_test CASCADE; RESET TimeZone");
+
+    private static DuckDBConnection Open()
+    {
+        var connection = new DuckDBConnection("Data Source=:memory:;threads=1");
+        connection.Open();
+        return connection;
+    }
 
     /// <summary>Adds a table and an input of that name; rows as SQL: <c>(1, 'a'), (2, NULL)</c>.</summary>
     public StepRunner With(string name, IReadOnlyList<Field> fields, string rows, params string[] key)
