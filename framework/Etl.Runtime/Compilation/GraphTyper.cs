@@ -16,6 +16,7 @@ internal sealed class GraphTyper
 
     private readonly DiagnosticBag _bag;
     private readonly TypeBinder _binder;
+    private readonly IReadOnlyDictionary<string, object> _parameters;
     private readonly IReadOnlyDictionary<string, string> _parameterTypes;
     private readonly Dictionary<string, RowSchema> _schemas = [];
     private readonly Dictionary<string, string> _nodeOf = [];
@@ -27,6 +28,7 @@ internal sealed class GraphTyper
     {
         _bag = bag;
         _binder = binder;
+        _parameters = definition.Parameters;
         _parameterTypes = definition.Parameters.ToDictionary(p => p.Key, p => SqlTypeOf(p.Key, p.Value));
         _readers = definition.Stages.SelectMany(s => s.From).GroupBy(f => f.Stage).ToDictionary(g => g.Key, g => g.Count());
     }
@@ -249,7 +251,7 @@ internal sealed class GraphTyper
     {
         try
         {
-            var (schema, select) = _binder.Bind(segment.Builder.VisibleQuery());
+            var (schema, select) = _binder.Bind(segment.Builder.VisibleQuery(), Values(segment.Builder.Text.Parameters));
             var fields = schema.FieldsList.Select(f => new Apache.Arrow.Field(f.Name, f.DataType, nullable(f.Name))).ToList();
             segment.Builder.Schema = new RowSchema(new Apache.Arrow.Schema(fields, null), keys.Count > 0 ? keys[0] : []) { OtherKeys = [.. keys.Skip(1)] };
             segment.SelectList = select;
@@ -268,7 +270,7 @@ internal sealed class GraphTyper
             var composer = new SqlComposer(_parameterTypes).Add("SELECT ").Add(rule.Rule.Expect, stage.Id);
             try
             {
-                _binder.BindExpression($"{composer} FROM (SELECT {TableRuleCounts.Typed}{aggregates} FROM ({builder.VisibleQuery()}))");
+                _binder.BindExpression($"{composer} FROM (SELECT {TableRuleCounts.Typed}{aggregates} FROM ({builder.VisibleQuery()}))", Values([.. composer.Parameters, .. builder.Text.Parameters]));
             }
             catch (DuckException e)
             {
@@ -276,6 +278,8 @@ internal sealed class GraphTyper
             }
         }
     }
+
+    private Dictionary<string, object> Values(IEnumerable<string> names) => names.Distinct().ToDictionary(n => n, n => _parameters[n]);
 
     private static EtlException Located(ResolvedStage stage, DuckException e, Func<int, (string Stage, string OptionPath, int Offset)?> originOf)
     {

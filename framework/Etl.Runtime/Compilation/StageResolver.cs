@@ -3,6 +3,7 @@ using Etl.Runtime.Definition;
 using Etl.Runtime.Diagnostics;
 using Etl.Runtime.Options;
 using Etl.Runtime.Plugins;
+using Etl.Runtime.Yaml;
 
 namespace Etl.Runtime.Compilation;
 
@@ -15,7 +16,9 @@ internal static class StageResolver
         foreach (var stage in definition.Stages)
         {
             var contract = stage.Contract is null ? null : ReadContract(stage, bag);
-            stages.Add(new ResolvedStage(stage, Make(stage, factory, connections, redactor, bag), contract));
+            var component = Make(stage, factory, connections, redactor, bag);
+            // Without its contract an extractor would only say once more that there is none.
+            stages.Add(new ResolvedStage(stage, stage.Contract is not null && contract is null ? null : component, contract));
         }
 
         return stages;
@@ -28,7 +31,7 @@ internal static class StageResolver
             return ContractReader.Read(stage.Contract, bag);
         }
 
-        bag.AddError(stage.ContractSpan, "ETL3001", $"the contract '{stage.Contract}' is not there", $"Write it from the live table: etl contract import --connection {stage.Connection} --table TABLE");
+        bag.AddError(stage.ContractSpan, "ETL3001", $"the contract '{stage.Contract}' is not there", $"Write it from the live table: etl contract import --connection {stage.Connection} --table {(stage.With["table"] as YamlScalar)?.Value ?? "TABLE"}");
         return null;
     }
 

@@ -191,7 +191,7 @@ internal sealed class SegmentBuilder
     {
         _inputs.AddRange(otherInputs);
         Open(stage);
-        Text.Add(step.Query, stage).Add("\n)");
+        Text.Add(step.Query, stage, step.Parts).Add("\n)");
         _blocking = true;
         _hasOpaque = true;
         _stages.Add(new SegmentStage(stage, component, Opaque: true));

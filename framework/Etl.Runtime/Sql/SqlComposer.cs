@@ -27,7 +27,8 @@ internal sealed partial class SqlComposer(IReadOnlyDictionary<string, string> pa
         return this;
     }
 
-    public SqlComposer Add(Etl.Contracts.Sql sql, string stage)
+    /// <summary>A user's SQL, or one that a component made of several options: <paramref name="parts"/> says where each stands in it.</summary>
+    public SqlComposer Add(Etl.Contracts.Sql sql, string stage, IReadOnlyList<Etl.Contracts.Sql>? parts = null)
     {
         var (text, pieces, names) = SqlParameters.Rewrite(sql.Text, parameterTypes);
         foreach (var name in names)
@@ -44,12 +45,18 @@ internal sealed partial class SqlComposer(IReadOnlyDictionary<string, string> pa
             Parameters.Add(name);
         }
 
-        if (sql.OptionPath is not null)
+        var written = sql.OptionPath is null ? parts ?? [] : [sql with { Text = sql.Text[sql.Offset..] }];
+        foreach (var part in written)
         {
-            CheckRepeatable(sql);
+            CheckRepeatable(part);
             foreach (var piece in pieces)
             {
-                _origins.Add(new Origin(_text.Length + piece.Start, piece.Length, stage, sql.OptionPath, piece.Original - sql.Offset));
+                var from = Math.Max(piece.Original, part.Offset);
+                var length = Math.Min(piece.Original + piece.Length, part.Offset + part.Text.Length) - from;
+                if (length > 0)
+                {
+                    _origins.Add(new Origin(_text.Length + piece.Start + from - piece.Original, length, stage, part.OptionPath!, from - part.Offset));
+                }
             }
         }
 
@@ -64,8 +71,7 @@ internal sealed partial class SqlComposer(IReadOnlyDictionary<string, string> pa
         {
             if (position >= origin.Start && position < origin.Start + origin.Length)
             {
-                var offset = origin.Offset + position - origin.Start;
-                return offset < 0 ? null : (origin.Stage, origin.OptionPath, offset);
+                return (origin.Stage, origin.OptionPath, origin.Offset + position - origin.Start);
             }
         }
 
@@ -84,7 +90,7 @@ internal sealed partial class SqlComposer(IReadOnlyDictionary<string, string> pa
                 "Use $run_started_at or $run_date for the time, and a hash of the key instead of a random number.")
             {
                 OptionPath = sql.OptionPath,
-                OptionOffset = Math.Max(0, match.Index - sql.Offset),
+                OptionOffset = match.Index,
             };
         }
     }

@@ -23,11 +23,11 @@ internal sealed class TypeBinder : IDisposable
     /// The columns that a query gives, all nullable, and the SELECT list that casts those whose type rows do not move in (HUGEINT, UUID, ...).
     /// Throws <see cref="DuckException"/> with the position in <paramref name="sql"/>; ETL3022: a type that no cast carries; ETL3023: a name twice.
     /// </summary>
-    public (Schema Schema, string SelectList) Bind(string sql)
+    public (Schema Schema, string SelectList) Bind(string sql, IReadOnlyDictionary<string, object> parameters)
     {
         var fields = new List<Field>();
         var select = new List<string>();
-        foreach (var column in _connection.DescribeColumns(sql))
+        foreach (var column in _connection.DescribeColumns(sql, parameters))
         {
             var normalized = column.Type.ToArrow() is null ? column.Type.Normalized() : null;
             var type = column.Type.ToArrow() ?? normalized?.ToArrow()
@@ -46,7 +46,7 @@ internal sealed class TypeBinder : IDisposable
     }
 
     /// <summary>Whether an expression over counts binds; throws <see cref="DuckException"/> otherwise.</summary>
-    public void BindExpression(string sql) => _connection.DescribeColumns(sql);
+    public void BindExpression(string sql, IReadOnlyDictionary<string, object> parameters) => _connection.DescribeColumns(sql, parameters);
 
     public void Dispose()
     {

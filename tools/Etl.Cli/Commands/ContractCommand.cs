@@ -6,7 +6,7 @@ namespace Etl.Cli.Commands;
 internal static class ContractCommand
 {
     private static readonly Option<string> Connection = new("--connection") { Description = "The source, a name in connections.yaml.", HelpName = "NAME", Required = true };
-    private static readonly Option<string> Tables = new("--tables") { Description = "Tables: a name, or a pattern such as 'public.*'.", HelpName = "PATTERN", Required = true };
+    private static readonly Option<string> Tables = new("--table", "--tables") { Description = "Tables: a name, or a pattern such as 'public.*'.", HelpName = "PATTERN", Required = true };
     private static readonly Option<string?> Folder = new("--out") { Description = "Where to write; schemas/contracts/ of the project when absent.", HelpName = "DIR" };
     private static readonly Option<bool> Overwrite = new("--overwrite") { Description = "Replace contracts that are there." };
 
