@@ -94,7 +94,7 @@ public static class OptionSchema
     private static JsonObject OrSubstituted(JsonObject schema) =>
         new() { ["anyOf"] = new JsonArray(schema, new JsonObject { ["type"] = "string", ["pattern"] = SubstitutedPattern }) };
 
-    private static JsonNode? Default(OptionDescription option) => option.Default switch
+    private static JsonValue? Default(OptionDescription option) => option.Default switch
     {
         bool b => JsonValue.Create(b),
         int i => JsonValue.Create(i),
