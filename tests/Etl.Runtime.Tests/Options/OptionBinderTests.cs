@@ -195,7 +195,7 @@ public class OptionBinderTests
         var redactor = new Redactor();
         var scalar = new YamlScalar("S3cr3t-CANARY", YamlStyle.DoubleQuoted, new SourceSpan("o.yaml", 1, 1)) { Written = "${PW}", Substituted = Substitution.Reference };
         var map = new YamlMap([Entry("table", new YamlScalar("t", YamlStyle.Plain, scalar.Span)), Entry("password", scalar)], scalar.Span);
-        Assert.That(((SampleOptions?)OptionBinder.Bind(typeof(SampleOptions), map, scalar.Span, new DiagnosticBag(), redactor))?.Password, Is.EqualTo("S3cr3t-CANARY"));
+        Assert.That(OptionBinder.Bind<SampleOptions>(map, scalar.Span, new DiagnosticBag(), redactor)?.Password, Is.EqualTo("S3cr3t-CANARY"));
         Assert.That(redactor.Redact("pw S3cr3t-CANARY!"), Is.EqualTo("pw ***!"));
     }
 
@@ -204,7 +204,7 @@ public class OptionBinderTests
     {
         var bag = new DiagnosticBag();
         var scalar = new YamlScalar("S3cr3t", YamlStyle.DoubleQuoted, new SourceSpan("o.yaml", 1, 1)) { Written = "${PW}", Substituted = Substitution.Reference };
-        OptionBinder.Bind(typeof(SampleOptions), new YamlMap([Entry("batch_size", scalar), Entry("table", scalar)], scalar.Span), scalar.Span, bag);
+        OptionBinder.Bind<SampleOptions>(new YamlMap([Entry("batch_size", scalar), Entry("table", scalar)], scalar.Span), scalar.Span, bag);
         Assert.That(bag.Sorted.Single().ToString(), Is.EqualTo("o.yaml:1:1: error ETL2002: 'batch_size' is '${PW}'; it must be a whole number."));
     }
 
@@ -215,7 +215,7 @@ public class OptionBinderTests
         var span = new SourceSpan("o.yaml", 1, 1);
         var scalar = new YamlScalar("x", YamlStyle.Plain, span) { Written = "{{ params.x }}", Substituted = Substitution.Template };
         var reference = new YamlScalar("x", YamlStyle.Plain, span with { Line = 2 }) { Written = "${X}", Substituted = Substitution.Reference };
-        OptionBinder.Bind(typeof(SampleOptions), new YamlMap([Entry("table", scalar), Entry("derived", new YamlMap([Entry("a", reference)], span))], span), span, bag);
+        OptionBinder.Bind<SampleOptions>(new YamlMap([Entry("table", scalar), Entry("derived", new YamlMap([Entry("a", reference)], span))], span), span, bag);
         Assert.That(string.Join("\n", bag.Sorted), Is.EqualTo(
             "o.yaml:1:1: error ETL2007: a template {{ }} is not allowed in 'table'. Names are written out, so that what a pipeline touches can be read.\n" +
             "o.yaml:2:1: error ETL2007: a reference ${ } is not allowed in 'derived.a'. In SQL write $name: a parameter, bound with its type."));
@@ -226,7 +226,7 @@ public class OptionBinderTests
     {
         var bag = new DiagnosticBag();
         var map = Read("table: t\nmode: upsert\n", bag)!;
-        Assert.That(OptionBinder.Bind(typeof(OwnTableOptions), map, map.Span, bag), Is.Null);
+        Assert.That(OptionBinder.Bind<OwnTableOptions>(map, map.Span, bag), Is.Null);
         Assert.That(string.Join("\n", bag.Sorted), Is.EqualTo("o.yaml:1:1: error ETL2010: 'key' is required for mode: upsert."));
     }
 
@@ -258,7 +258,7 @@ public class OptionBinderTests
     {
         var bag = new DiagnosticBag();
         var map = Read(yaml, bag);
-        var record = map is null ? null : (SampleOptions?)OptionBinder.Bind(typeof(SampleOptions), map, new SourceSpan("o.yaml", 9, 9), bag);
+        var record = map is null ? null : OptionBinder.Bind<SampleOptions>(map, new SourceSpan("o.yaml", 9, 9), bag);
         return (record, string.Join("\n", bag.Sorted));
     }
 

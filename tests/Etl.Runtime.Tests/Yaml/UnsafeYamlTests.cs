@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using CsCheck;
 using Etl.Runtime.Diagnostics;
 using Etl.Runtime.Yaml;
 using NUnit.Framework;
@@ -83,6 +84,26 @@ public class UnsafeYamlTests
             "f.yaml:1:1: error ETL1004: the text has 1048579 bytes; at most 1048576 (1 MiB) are read."));
         Assert.That(Told(Encoding.UTF8.GetBytes("a: [" + string.Concat(Enumerable.Repeat("1,", 50_000)) + "]")), Does.Contain("ETL1011: the file has more than 50000 values"));
         Assert.That(clock.Elapsed, Is.LessThan(TimeSpan.FromSeconds(2)));
+    }
+
+    [Test]
+    public void No_text_ends_the_process_or_escapes_the_diagnostics()
+    {
+        var seeds = new[] { "a: [1, {b: 'x'}]\nc:\n  - |\n    text\n  - >-\n   y\n", "apiVersion: etl/v1\nstages:\n  - { id: a, with: { k: \"\\u0041\" } }\n" };
+        const string pieces = "{}[]:,-?&*!|>'\"%@`#\n\t \\ax0<.";
+        Gen.Select(Gen.Int[0, 1], Gen.Select(Gen.Int[0, 80], Gen.Int[0, 31], Gen.Bool).Array[1, 8]).Sample(
+            (seed, edits) =>
+            {
+                var text = seeds[seed];
+                foreach (var (at, piece, insert) in edits)
+                {
+                    var i = at % text.Length;
+                    text = text[..i] + pieces[piece % pieces.Length] + text[(insert ? i : i + 1)..];
+                }
+
+                Told(Encoding.UTF8.GetBytes(text));
+            },
+            iter: 10_000);
     }
 
     [Test]
