@@ -26,12 +26,17 @@ internal sealed class MapFields(YamlMap map, string path, DiagnosticBag bag)
     /// <summary>A text that must be there; null when it was reported.</summary>
     public string? RequiredText(string key, string hint, SourceSpan? where = null)
     {
+        Require(key, hint, where);
+        return Text(key);
+    }
+
+    /// <summary>Reports a property that is absent.</summary>
+    public void Require(string key, string hint, SourceSpan? where = null)
+    {
         if (map.Find(key) is null)
         {
             bag.AddError(where ?? map.Span, "ETL2005", $"the property '{Name(key)}' is required", hint);
         }
-
-        return Text(key);
     }
 
     /// <summary>A single value; null when it is absent or was reported.</summary>

@@ -72,7 +72,7 @@ public static partial class PipelineReader
                 return false;
             case var entry:
                 bag.AddError(
-                    entry.Value.Span, "ETL1020", $"apiVersion {(entry.Value is YamlScalar s ? $"'{s.Value}'" : "")} is not supported".Replace("  ", " ", StringComparison.Ordinal),
+                    entry.Value.Span, "ETL1020", $"apiVersion {(entry.Value is YamlScalar s ? $"'{s.Value}'" : $"is {entry.Value.Kind}, which")} is not supported",
                     $"This version reads {ApiVersion}.");
                 return false;
         }
@@ -93,9 +93,9 @@ public static partial class PipelineReader
     private static List<StageDefinition> Stages(MapFields pipeline, string file, Interpolation interpolation, DiagnosticBag bag)
     {
         var stages = new List<StageDefinition>();
+        pipeline.Require("stages", LeastPipeline, SourceSpan.Start(file));
         if (pipeline.List("stages") is not { } list)
         {
-            pipeline.RequiredText("stages", LeastPipeline, SourceSpan.Start(file));
             return stages;
         }
 

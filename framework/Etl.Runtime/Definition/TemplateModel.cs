@@ -139,7 +139,8 @@ internal sealed class TemplateModel
         _ => value,
     };
 
-    private static string Plain(string message) => message.TrimEnd('.').Replace('`', '\'').ReplaceLineEndings(" ");
+    private static string Plain(string message) =>
+        message.Length == 0 ? "it has no value" : char.ToLowerInvariant(message[0]) + message[1..].TrimEnd('.').Replace('`', '\'').ReplaceLineEndings(" ");
 }
 
 /// <summary>A template that has no value.</summary>

@@ -52,11 +52,17 @@ public static class YamlReader
         }
         catch (YamlException e)
         {
-            // The parser stumbles over a tab in its own words, some lines later.
-            if (!reading.HasTabIndentation(e.Start.Line))
+            // The parser stumbles over a tab in its own words, some lines before or after it.
+            if (!reading.HasTabIndentation(e.Message.Contains(" tab", StringComparison.Ordinal) ? long.MaxValue : e.Start.Line))
             {
                 bag.AddError(reading.SpanOf(e.Start), "ETL1013", $"this is not valid YAML: {Plain(e)}", "Look at the indentation, quotes and colons here and in the line before.");
             }
+        }
+
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException or IndexOutOfRangeException)
+        {
+            // The parser's own, for some texts that it does not foresee, such as an unclosed bracket before a key.
+            bag.AddError(reading.LastRead, "ETL1013", "this is not valid YAML: it cannot be parsed from here on", "Look at the indentation, quotes, brackets and colons here and in the next lines.");
         }
 
         return null;
@@ -86,6 +92,9 @@ public static class YamlReader
 
         /// <summary>An error that did not end the reading, such as a duplicate key.</summary>
         public bool Refused { get; private set; }
+
+        /// <summary>Where the parser was when it last said something.</summary>
+        public SourceSpan LastRead => parser.Current is { } last ? SpanOf(last.Start) : SourceSpan.Start(source.File);
 
         public SourceSpan SpanOf(Mark mark) => source.SpanOf(source.OffsetOf(mark.Line, mark.Column));
 
@@ -224,7 +233,7 @@ public static class YamlReader
             {
                 var line = source.Line(number);
                 var indent = line.IndexOfAnyExcept(" \t\r\n");
-                if (indent < 0 || line[indent] == '#' || line[..indent].IndexOf('\t') is not (>= 0 and var tab))
+                if (indent < 0 || line[..indent].IndexOf('\t') is not (>= 0 and var tab))
                 {
                     continue;
                 }

@@ -1,0 +1,99 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Etl.Runtime.Diagnostics;
+using NUnit.Framework;
+
+namespace Etl.Runtime.Tests.Diagnostics;
+
+public class DiagnosticsTests
+{
+    [TestCase("trnasform", "transform")]
+    [TestCase("on_mising", "on_missing")]
+    [TestCase("look_ahead", null)]
+    [TestCase("x", null)]
+    public void A_name_is_suggested_only_when_it_is_close(string name, string? expected) =>
+        Assert.That(Suggest.Closest(name, ["extract", "transform", "load", "on_missing", "columns", "y"]), Is.EqualTo(expected));
+
+    [Test]
+    public void Diagnostics_are_sorted_by_place_and_told_once()
+    {
+        var bag = new DiagnosticBag();
+        bag.AddWarning(new SourceSpan("b.yaml", 1, 1), "ETL1001", "last");
+        bag.AddError(new SourceSpan("a.yaml", 2, 9), "ETL1001", "second", "Do it.");
+        bag.AddError(new SourceSpan("a.yaml", 2, 1), "ETL1001", "first");
+        bag.AddError(new SourceSpan("a.yaml", 2, 1), "ETL1001", "first");
+        Assert.That(string.Join("\n", bag.Sorted), Is.EqualTo(
+            "a.yaml:2:1: error ETL1001: first.\na.yaml:2:9: error ETL1001: second. Do it.\nb.yaml:1:1: warning ETL1001: last."));
+        Assert.That(bag.ErrorCount, Is.EqualTo(2));
+    }
+
+    [TestCase("S3cr3t-CANARY")]
+    [TestCase("p w/\"ü\\&=<>+é")]
+    [TestCase("abc")]
+    public void A_secret_is_masked_in_every_form(string secret)
+    {
+        var redactor = new Redactor();
+        redactor.Register(secret);
+        var bytes = Encoding.UTF8.GetBytes(secret);
+        string[] forms =
+        [
+            secret, Uri.EscapeDataString(secret), Uri.EscapeDataString(secret).Replace("%20", "+", StringComparison.Ordinal), JsonSerializer.Serialize(secret).Trim('"'),
+            Convert.ToBase64String(bytes), Convert.ToHexString(bytes),
+        ];
+        foreach (var form in forms)
+        {
+            Assert.That(redactor.Redact($"x {form} y"), Is.EqualTo("x *** y"), form);
+        }
+    }
+
+    [TestCase("user:")]
+    [TestCase("me:")]
+    [TestCase("u1:")]
+    public void A_secret_is_masked_within_base64_of_a_longer_text(string before)
+    {
+        var redactor = new Redactor();
+        redactor.Register("S3cr3t-CANARY");
+        var header = Convert.ToBase64String(Encoding.UTF8.GetBytes($"{before}S3cr3t-CANARY"));
+        Assert.That(redactor.Redact(header), Does.Contain("***"));
+    }
+
+    [Test]
+    public void A_secret_that_contains_another_leaves_nothing_behind()
+    {
+        var redactor = new Redactor();
+        redactor.Register("abc");
+        redactor.Register("abcdef");
+        Assert.That(redactor.Redact("abcdef"), Is.EqualTo("***"));
+    }
+
+    [Test]
+    public void Each_page_has_a_title_and_a_text()
+    {
+        Assert.That(DiagnosticCatalog.Pages, Is.Not.Empty);
+        Assert.That(DiagnosticCatalog.Find("etl1006")?.Title, Is.Not.Empty);
+        foreach (var page in DiagnosticCatalog.Pages.Values)
+        {
+            Assert.That(page.Code, Does.Match("^ETL[1-6][0-9]{3}$"));
+            Assert.That(page.Title, Is.Not.Empty, page.Code);
+            Assert.That(page.Text, Is.Not.Empty, page.Code);
+        }
+    }
+
+    [Test]
+    public void Every_code_of_definitions_and_options_has_a_page()
+    {
+        var folder = new DirectoryInfo(TestContext.CurrentContext.TestDirectory);
+        while (folder is not null && !Directory.Exists(Path.Combine(folder.FullName, "framework", "Etl.Runtime")))
+        {
+            folder = folder.Parent;
+        }
+
+        var runtime = Path.Combine(folder!.FullName, "framework", "Etl.Runtime");
+        var codes = new[] { "Yaml", "Options", "Definition" }
+            .SelectMany(f => Directory.EnumerateFiles(Path.Combine(runtime, f), "*.cs"))
+            .SelectMany(f => Regex.Matches(File.ReadAllText(f), "\"(ETL[12][0-9]{3})\"").Select(m => m.Groups[1].Value)).ToHashSet();
+        Assert.That(codes, Has.Count.GreaterThan(40));
+        Assert.That(codes.Where(c => DiagnosticCatalog.Find(c) is null), Is.Empty);
+    }
+}
