@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Etl.Contracts;
 
 namespace Etl.Cli;
@@ -25,7 +26,26 @@ internal sealed class CliHost
     public required Interruption Interruption { get; init; }
 
     /// <summary>Gives a command its work. Whatever is thrown is printed here, redacted, and becomes an exit code.</summary>
-    public void Handle(Command command, Func<Invocation, Task<int>> work) => command.SetAction(async (parse, cancel) =>
+    public void Handle(Command command, Func<Invocation, Task<int>> work)
+    {
+        foreach (var argument in command.Arguments)
+        {
+            argument.Validators.Add(RefuseOptions);
+        }
+
+        command.SetAction((parse, cancel) => InvokeAsync(parse, work, cancel));
+    }
+
+    // The parser takes an option that it does not know for an argument; a file that is called so is written ./--name.
+    private static void RefuseOptions(ArgumentResult result)
+    {
+        foreach (var token in result.Tokens.Where(t => t.Value.StartsWith("--", StringComparison.Ordinal)))
+        {
+            result.AddError($"Unrecognized option '{token.Value}'");
+        }
+    }
+
+    private async Task<int> InvokeAsync(ParseResult parse, Func<Invocation, Task<int>> work, CancellationToken cancel)
     {
         await using var app = App();
         var call = new Invocation(this, parse, app, cancel);
@@ -51,7 +71,7 @@ internal sealed class CliHost
             ErrorOutput.Write(call, e);
             return e is EtlException known ? ExitCode.Of(known) : ExitCode.Failed;
         }
-    });
+    }
 }
 
 /// <summary>One call of a command.</summary>

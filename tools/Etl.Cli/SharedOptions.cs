@@ -8,9 +8,9 @@ namespace Etl.Cli;
 /// <summary>Options that several commands have, with one name and one meaning.</summary>
 internal static class SharedOptions
 {
-    public static Option<string> Output { get; } = Choice("--output", "What standard output holds.", "text", "json");
+    public static Option<string> Output { get; } = Global(Choice("--output", "What standard output holds.", "text", "json"));
 
-    public static Option<bool> Trace { get; } = new("--trace") { Description = "Log in detail, and show where an unknown error comes from.", Recursive = true };
+    public static Option<bool> Trace { get; } = Global(new Option<bool>("--trace") { Description = "Log in detail, and show where an unknown error comes from." });
 
     public static Option<string?> Environment { get; } = new("--env") { Description = "Lay connections.NAME.yaml over connections.yaml.", HelpName = "NAME" };
 
@@ -30,7 +30,7 @@ internal static class SharedOptions
     {
         var option = new Option<string>(name)
         {
-            Description = description, HelpName = string.Join('|', values), DefaultValueFactory = _ => values[0], Recursive = true,
+            Description = description, HelpName = string.Join('|', values), DefaultValueFactory = _ => values[0],
         };
         option.Validators.Add(result =>
         {
@@ -92,6 +92,13 @@ internal static class SharedOptions
 
         result.AddError($"'{text}' is not a date such as 2026-11-24.");
         return null;
+    }
+
+    // Every command has it.
+    private static Option<T> Global<T>(Option<T> option)
+    {
+        option.Recursive = true;
+        return option;
     }
 
     // Not every command has them, and the parser throws for one that its command does not know.

@@ -1,0 +1,53 @@
+using System.Diagnostics;
+using System.Globalization;
+using Etl.Cli;
+using NUnit.Framework;
+
+namespace Etl.Runtime.Tests.Cli;
+
+/// <summary>With real signals, sent to this process.</summary>
+[NonParallelizable]
+[Platform(Exclude = "Win")]
+public sealed class InterruptionTests
+{
+    [TestCase("INT", 130)]
+    [TestCase("TERM", 143)]
+    public async Task The_first_signal_asks_to_stop_and_the_second_ends_the_process(string signal, int code)
+    {
+        var exited = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var interruption = new Interruption(exited.SetResult);
+        Assert.That((interruption.Requested, interruption.ExitCode), Is.EqualTo((false, 130)));
+
+        await SendAsync(signal);
+        await Cancelled(interruption.Token).WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.That((interruption.Token.IsCancellationRequested, interruption.Requested, interruption.ExitCode, exited.Task.IsCompleted), Is.EqualTo((true, true, code, false)));
+
+        await SendAsync(signal);
+        Assert.That(await exited.Task.WaitAsync(TimeSpan.FromSeconds(20)), Is.EqualTo(code));
+    }
+
+    [Test]
+    public async Task A_run_that_is_cancelled_ends_with_the_code_of_the_signal()
+    {
+        var call = await CliSession.RunAsync(["run", "orders"], _ => null, async (_, _, cancel) =>
+        {
+            await SendAsync("TERM");
+            await Task.Delay(TimeSpan.FromSeconds(20), cancel);
+        });
+
+        Assert.That((call.ExitCode, call.Out, call.Error), Is.EqualTo((143, "", "cancelled\n")));
+    }
+
+    private static async Task Cancelled(CancellationToken token)
+    {
+        var source = new TaskCompletionSource();
+        await using var registration = token.Register(source.SetResult);
+        await source.Task;
+    }
+
+    private static async Task SendAsync(string signal)
+    {
+        using var kill = Process.Start("kill", [$"-{signal}", Environment.ProcessId.ToString(CultureInfo.InvariantCulture)]);
+        await kill.WaitForExitAsync();
+    }
+}

@@ -1,0 +1,65 @@
+using Etl.Cli;
+using Etl.Runtime.Diagnostics;
+using Etl.Runtime.Ledger;
+using Etl.Runtime.Reports;
+using Etl.Runtime.Telemetry;
+
+namespace Etl.Runtime.Tests.Cli;
+
+/// <summary>Answers as a test says and remembers what it was asked: what the command line makes of arguments and of answers is seen without an engine.</summary>
+internal sealed class ScriptedApp : IEtlApp
+{
+    /// <summary>Given the last request; throws or returns the answer.</summary>
+    public required Func<object, object?> Answer { get; init; }
+
+    /// <summary>Called by a run before it is answered.</summary>
+    public Func<IProgress<RunProgress>, JsonLog, CancellationToken, Task> During { get; init; } = (_, _, _) => Task.CompletedTask;
+
+    /// <summary>The last scope that was given apart from a request.</summary>
+    public Scope? Scope { get; private set; }
+
+    /// <summary>What was asked last.</summary>
+    public object? Asked { get; private set; }
+
+    public string Redact(string text) => text.Replace("S3cr3t", "***", StringComparison.Ordinal);
+
+    public async Task<RunReport> RunAsync(RunRequest request, IProgress<RunProgress> progress, JsonLog log, CancellationToken cancel)
+    {
+        await During(progress, log, cancel);
+        return await Reply<RunReport>(request.Scope, request);
+    }
+
+    public Task<ValidationResult> ValidateAsync(Scope scope, IReadOnlyList<string> paths, CancellationToken cancel) => Reply<ValidationResult>(scope, paths);
+
+    public Task<PlanDescription> PlanAsync(PlanRequest request, CancellationToken cancel) => Reply<PlanDescription>(request.Scope, request);
+
+    public Task<DiagnosticPage?> ExplainAsync(Scope scope, string code, CancellationToken cancel) => Reply<DiagnosticPage?>(scope, code);
+
+    public Task<string> PipelineSchemaAsync(Scope scope, CancellationToken cancel) => Reply<string>(scope, "schema");
+
+    public Task<IReadOnlyList<ComponentSummary>> ListComponentsAsync(Scope scope, CancellationToken cancel) => Reply<IReadOnlyList<ComponentSummary>>(scope, "plugins");
+
+    public Task<IReadOnlyList<ComponentDetails>> DescribeComponentsAsync(Scope scope, string name, CancellationToken cancel) => Reply<IReadOnlyList<ComponentDetails>>(scope, name);
+
+    public Task<IReadOnlyList<RunSummary>> ListRunsAsync(Scope scope, RunFilter filter, CancellationToken cancel) => Reply<IReadOnlyList<RunSummary>>(scope, filter);
+
+    public Task<RunRecord?> ShowRunAsync(Scope scope, string id, CancellationToken cancel) => Reply<RunRecord?>(scope, id);
+
+    public Task<IReadOnlyList<DeadLetterSummary>> ListDeadLettersAsync(Scope scope, string pipeline, CancellationToken cancel) => Reply<IReadOnlyList<DeadLetterSummary>>(scope, pipeline);
+
+    public Task<IReadOnlyList<DeadLetterRow>> ShowDeadLettersAsync(Scope scope, DeadLetterFilter filter, CancellationToken cancel) => Reply<IReadOnlyList<DeadLetterRow>>(scope, filter);
+
+    public Task<IReadOnlyList<WrittenFile>> ImportContractsAsync(Scope scope, ImportRequest request, CancellationToken cancel) => Reply<IReadOnlyList<WrittenFile>>(scope, request);
+
+    public Task<IReadOnlyList<WrittenFile>> NewPipelinesAsync(Scope scope, NewRequest request, CancellationToken cancel) => Reply<IReadOnlyList<WrittenFile>>(scope, request);
+
+    public Task<IReadOnlyList<TargetState>> ShowStateAsync(Scope scope, string pipeline, CancellationToken cancel) => Reply<IReadOnlyList<TargetState>>(scope, pipeline);
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private Task<T> Reply<T>(Scope scope, object request)
+    {
+        (Scope, Asked) = (scope, request);
+        return Task.FromResult((T)Answer(request)!);
+    }
+}
