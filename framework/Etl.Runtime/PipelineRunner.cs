@@ -74,7 +74,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         var bag = new DiagnosticBag();
         var definition = PipelineReader.Read(file, project, run, bag);
         var factory = new ComponentFactory(catalog, new PluginContext(project.Folder, project.StateFolder, memory.Bytes, time));
-        var pipeline = definition is null ? null : await Compiler.CompileAsync(project, definition, factory, request.Redactor, bag);
+        var pipeline = definition is null ? null : await Compiler.CompileAsync(project, definition, factory, request.Redactor, request.Connects, bag);
         if (pipeline is null)
         {
             throw new InvalidPipelineException(bag.Sorted);

@@ -27,6 +27,9 @@ public sealed record RunRequest(string File)
     /// <summary>Why; required with <see cref="Accepted"/>.</summary>
     public string? AcceptedReason { get; init; }
 
+    /// <summary>False when nothing will be connected, as for a plan: then a connection may lack its secrets.</summary>
+    public bool Connects { get; init; } = true;
+
     /// <summary>Waits for another run of the same pipeline.</summary>
     public bool Wait { get; init; }
 

@@ -126,7 +126,7 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
 
     public async Task<IReadOnlyList<DeadLetterRow>> ShowDeadLettersAsync(Scope scope, DeadLetterFilter filter, CancellationToken cancel)
     {
-        await using var compiled = await Guarded(() => CompileAsync(scope, Find(filter.Pipeline), new Dictionary<string, string>(), null, _ => { }));
+        await using var compiled = await Guarded(() => CompileAsync(scope, Find(filter.Pipeline), new Dictionary<string, string>(), null, _ => { }, connects: true));
         var rows = new List<DeadLetterRow>();
         await foreach (var (_, file) in DeadLetterFilesAsync(scope, filter.Pipeline, filter.RunId, cancel))
         {
@@ -153,7 +153,7 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
 
     public async Task<IReadOnlyList<TargetState>> ShowStateAsync(Scope scope, string pipeline, CancellationToken cancel)
     {
-        await using var compiled = await Guarded(() => CompileAsync(scope, Find(pipeline), new Dictionary<string, string>(), null, _ => { }));
+        await using var compiled = await Guarded(() => CompileAsync(scope, Find(pipeline), new Dictionary<string, string>(), null, _ => { }, connects: true));
         var states = new List<TargetState>();
         foreach (var load in compiled.Nodes.OfType<LoadNode>())
         {
@@ -190,9 +190,9 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
         return new ComponentFactory(catalog, new PluginContext(folder, Path.Combine(folder, ".etl"), new ProjectSettings().Memory.Bytes, time));
     }
 
-    private async Task<CompiledPipeline> CompileAsync(Scope scope, string file, IReadOnlyDictionary<string, string> parameters, DateOnly? date, Action<IReadOnlyList<Diagnostic>> warn)
+    private async Task<CompiledPipeline> CompileAsync(Scope scope, string file, IReadOnlyDictionary<string, string> parameters, DateOnly? date, Action<IReadOnlyList<Diagnostic>> warn, bool connects = false)
     {
-        var request = new Runtime.RunRequest(file) { Environment = EnvironmentOf(scope), Params = parameters, Date = date, Warn = warn, Redactor = _redactor };
+        var request = new Runtime.RunRequest(file) { Environment = EnvironmentOf(scope), Params = parameters, Date = date, Warn = warn, Redactor = _redactor, Connects = connects };
         var (pipeline, catalog) = await Runner(scope).CompileAsync(request);
         _owned.Add(catalog);
         return pipeline;

@@ -12,9 +12,9 @@ public static class Compiler
 {
     /// <summary>The plan, or null when the bag has errors.</summary>
     public static async ValueTask<CompiledPipeline?> CompileAsync(
-        Project project, PipelineDefinition definition, ComponentFactory factory, Redactor redactor, DiagnosticBag bag)
+        Project project, PipelineDefinition definition, ComponentFactory factory, Redactor redactor, bool connects, DiagnosticBag bag)
     {
-        var connections = new ConnectionPool(project, factory, redactor, bag);
+        var connections = new ConnectionPool(project, factory, redactor, connects, bag);
         CompiledPipeline? compiled = null;
         try
         {

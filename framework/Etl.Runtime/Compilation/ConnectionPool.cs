@@ -6,27 +6,19 @@ using Etl.Runtime.Plugins;
 
 namespace Etl.Runtime.Compilation;
 
-/// <summary>Makes each connection that a pipeline uses once, from its options, without I/O.</summary>
-internal sealed class ConnectionPool(Project project, ComponentFactory factory, Redactor redactor, DiagnosticBag bag)
+/// <summary>
+/// Makes each connection that a pipeline uses once, from its options, without I/O. What only matters once it <paramref name="connects"/> (an
+/// unset variable of a password) is a warning before.
+/// </summary>
+internal sealed class ConnectionPool(Project project, ComponentFactory factory, Redactor redactor, bool connects, DiagnosticBag bag)
 {
     private readonly Dictionary<string, IConnection> _opened = [];
     private readonly HashSet<string> _failed = [];
 
     public IReadOnlyDictionary<string, IConnection> Opened => _opened;
 
-    /// <summary>The type of a connection; null when there is no such connection, which the bag says.</summary>
-    public ConnectionDefinition? Find(string name, SourceSpan span)
-    {
-        if (project.Connections.TryGetValue(name, out var definition))
-        {
-            return definition;
-        }
-
-        var known = project.Connections.Count == 0 ? "connections.yaml defines none" : $"there are: {string.Join(", ", project.Connections.Keys)}";
-        var closest = Suggest.Closest(name, project.Connections.Keys);
-        bag.AddError(span, "ETL3003", $"there is no connection '{name}'{(closest is null ? "" : $"; did you mean '{closest}'?")}", $"In {Path.Combine(project.Folder, "connections.yaml")} {known}.");
-        return null;
-    }
+    /// <summary>The definition of a connection; null when there is no such connection or it is not complete, which the bag says.</summary>
+    public ConnectionDefinition? Find(string name, SourceSpan span) => project.Use(name, span, connects, bag);
 
     /// <summary>The connection; null when it could not be made, which the bag says.</summary>
     public IConnection? Open(ConnectionDefinition definition)

@@ -93,9 +93,9 @@ internal static class PlanChecks
         if (!load.Plan.DeletesExcluded)
         {
             var refuses = nodes.OfType<SegmentNode>().Where(s => s.Segment.Verdicts.Any(v => v.Fate != Fate.Deduplicated));
-            if (load.Plan.Mode == LoadMode.Upsert && nodes.OfType<ExtractNode>().Any(e => e.Extractor.Capabilities.Incremental) && refuses.Any(s => Reaches(s.Id, load, nodes)))
+            if (load.Plan.Mode == LoadMode.Upsert && load.Stage.With["on_excluded"] is null && nodes.OfType<ExtractNode>().Any(e => e.Extractor.Capabilities.Incremental) && refuses.Any(s => Reaches(s.Id, load, nodes)))
             {
-                bag.AddWarning(load.Stage.ComponentSpan, "ETL3047", $"a row of '{load.Id}' whose newest version is excluded or refused stays there as it was", "Say `on_excluded: delete` to remove it.");
+                bag.AddWarning(load.Stage.ComponentSpan, "ETL3047", $"a row of '{load.Id}' whose newest version is excluded or refused stays there as it was", "Say `on_excluded: delete` to remove it, or `on_excluded: keep` if it is to stay.");
             }
 
             return;

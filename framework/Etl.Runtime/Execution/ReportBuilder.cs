@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json.Nodes;
 using Etl.Contracts;
 using Etl.Runtime.Compilation;
@@ -74,10 +73,16 @@ internal static class ReportBuilder
         Checkpoint = checkpoint is null ? null : string.Join("; ", checkpoint.Sources.Select(s => $"{s.Key}: {Describe(s.Value.Position)}")),
     };
 
-    // The extractor's position in a line: its own names and values, nested ones as JSON.
-    private static string Describe(JsonObject position) => position.Count == 0
-        ? "all"
-        : string.Join(", ", position.Select(p => string.Create(CultureInfo.InvariantCulture, $"{p.Key} {(p.Value is JsonValue v ? v.ToString() : p.Value?.ToJsonString() ?? "none")}")));
+    // The extractor's position in a line: its values, without the types that they are kept with.
+    private static string Describe(JsonObject position) => position.Count == 0 ? "all" : string.Join(", ", Values(position));
+
+    private static IEnumerable<string> Values(JsonNode? node) => node switch
+    {
+        JsonObject o => o.Where(p => p.Key != "type").SelectMany(p => Values(p.Value)),
+        JsonArray a => a.SelectMany(Values),
+        null => ["none"],
+        _ => [node.ToString()],
+    };
 
     private static string Snake(LoadMode mode) => mode == LoadMode.ReplacePartitions ? "replace_partitions" : mode.ToString().ToLowerInvariant();
 }

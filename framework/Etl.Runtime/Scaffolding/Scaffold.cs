@@ -100,7 +100,7 @@ public sealed class Scaffold(Project project, ComponentFactory factory)
     private async IAsyncEnumerable<TableDescription> DescribeAsync(string connection, string tables, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
     {
         var bag = new DiagnosticBag();
-        var pool = new ConnectionPool(project, factory, new Redactor(), bag);
+        var pool = new ConnectionPool(project, factory, new Redactor(), connects: true, bag);
         var definition = pool.Find(connection, SourceSpan.Start(Path.Combine(project.Folder, "connections.yaml")));
         await using var opened = definition is null ? null : pool.Open(definition);
         if (bag.HasErrors || opened is null)
