@@ -113,18 +113,18 @@ internal sealed unsafe class DuckConnection : IDisposable
         }
 
         // A parameter's type is known only once it is bound, and then only to an execution; LIMIT 0 reads nothing.
-        using var stream = new DuckStream(this, $"SELECT * FROM (\n{DuckSelect.Trim(sql)}\n) LIMIT 0", parameters, CancellationToken.None);
+        using var stream = new DuckStream(this, $"SELECT * FROM (\n{DuckSelect.Trim(sql)}\n) LIMIT 0", parameters, null, CancellationToken.None);
         return stream.Columns;
     }
 
     /// <summary>
     /// The result of a SELECT as it comes, in batches of at most <paramref name="batchRows"/> rows, cut also at about
-    /// <paramref name="batchBytes"/>. Each batch is the caller's to dispose.
+    /// <paramref name="batchBytes"/>. Each batch is the caller's to dispose. With <paramref name="schema"/> they have exactly that one if its types agree.
     /// </summary>
     public IEnumerable<RecordBatch> Query(
-        string sql, IReadOnlyDictionary<string, object>? parameters = null, int batchRows = 65536, long batchBytes = 16 << 20, CancellationToken cancel = default)
+        string sql, IReadOnlyDictionary<string, object>? parameters = null, int batchRows = 65536, long batchBytes = 16 << 20, Schema? schema = null, CancellationToken cancel = default)
     {
-        using var stream = new DuckStream(this, sql, parameters, cancel);
+        using var stream = new DuckStream(this, sql, parameters, schema, cancel);
         while (stream.Next(batchRows, batchBytes) is { } batch)
         {
             yield return batch;

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Apache.Arrow;
+using Etl.Contracts;
 using Etl.Contracts.Arrow;
 
 namespace Etl.DuckDb;
@@ -14,6 +15,7 @@ internal sealed unsafe class DuckStream : IDisposable
     private readonly DuckOperation _operation;
     private readonly DuckStatement _statement;
     private readonly DuckNative.Result* _result;
+    private Schema? _schema;
     private RecordBatchBuilder? _builder;
     private nint _pending;
     private nint _chunk;
@@ -22,8 +24,11 @@ internal sealed unsafe class DuckStream : IDisposable
     private bool _ended;
     private bool _disposed;
 
-    /// <summary>Starts the query: it runs until the first rows are there, or all if it blocks.</summary>
-    public DuckStream(DuckConnection connection, string sql, IReadOnlyDictionary<string, object>? parameters, CancellationToken cancel)
+    /// <summary>
+    /// Starts the query: it runs until the first rows are there, or all if it blocks. With <paramref name="schema"/> the batches have exactly that
+    /// one (names, nullability) if the types agree, else ETL4408.
+    /// </summary>
+    public DuckStream(DuckConnection connection, string sql, IReadOnlyDictionary<string, object>? parameters, Schema? schema, CancellationToken cancel)
     {
         _connection = connection;
         _operation = connection.Begin(cancel);
@@ -43,6 +48,7 @@ internal sealed unsafe class DuckStream : IDisposable
             }
 
             Columns = ReadColumns();
+            _schema = schema is null ? null : Agreed(schema);
         }
         catch
         {
@@ -55,7 +61,7 @@ internal sealed unsafe class DuckStream : IDisposable
     public IReadOnlyList<DuckColumn> Columns { get; }
 
     /// <summary>The schema of the batches; ETL4405 for a column of a type that rows do not move in.</summary>
-    public Schema Schema => field ??= new Schema(Columns.Select(DuckConnection.ToField), null);
+    public Schema Schema => _schema ??= new Schema(Columns.Select(DuckConnection.ToField), null);
 
     /// <summary>The next batch, the caller's to dispose; null at the end.</summary>
     public RecordBatch? Next(int batchRows, long batchBytes)
@@ -143,6 +149,18 @@ internal sealed unsafe class DuckStream : IDisposable
 
         _chunkRows = 0;
         _chunkPosition = 0;
+    }
+
+    private Schema Agreed(Schema schema)
+    {
+        var agree = schema.FieldsList.Count == Columns.Count;
+        for (var i = 0; agree && i < Columns.Count; i++)
+        {
+            agree = DuckType.Of(schema.FieldsList[i].DataType) == Columns[i].Type;
+        }
+
+        return agree ? schema : throw new EtlException(
+            "ETL4408", $"the query yields ({string.Join(", ", Columns.Select(c => $"{c.Name} {c.Type}"))}) where ({string.Join(", ", schema.FieldsList.Select(f => $"{f.Name} {DuckType.Of(f.DataType)}"))}) was expected", "Cast the columns that differ.");
     }
 
     private DuckColumn[] ReadColumns()
