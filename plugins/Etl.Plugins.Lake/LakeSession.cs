@@ -30,6 +30,7 @@ internal sealed class LakeSession : ILoadSession
     private readonly ConcurrentBag<int> _lanes = [];
     private readonly int _opColumn;
     private readonly bool _replacesAll;
+    private bool _isDisposed;
     private int _lastLane;
     private long _staged;
     private Outcome _outcome;
@@ -76,20 +77,7 @@ internal sealed class LakeSession : ILoadSession
     /// <summary>A session on a table that was read. Throws what <see cref="TableSchema.Merge"/> throws.</summary>
     public static LakeSession Start(ParquetLoaderOptions options, IObjectStore store, PluginContext context, LoadRequest request, PartitionLayout layout, DeltaLog log, DeltaSnapshot table)
     {
-        var replace = request.FullRefresh || options.Mode == LoadMode.Replace;
-        var schema = TableSchema.Merge(table.Schema, TableSchema.OfInput(request.Schema, options.Mode), options.Schema, replace);
-        if (!replace && table.Schema is not null && !table.PartitionColumns.SequenceEqual(layout.DeltaColumns))
-        {
-            throw new EtlException(
-                "ETL4561", $"the table is partitioned by ({string.Join(", ", table.PartitionColumns)}) and the load by ({string.Join(", ", layout.DeltaColumns)})",
-                "Change partition_by and path back, or run with --full-refresh, which writes the table anew.") { OptionPath = "partition_by" };
-        }
-
-        if (table.IsAppendOnly && (replace || options.Mode is not (LoadMode.Append or LoadMode.Changes)))
-        {
-            throw new EtlException("ETL4561", "the table is append-only (delta.appendOnly) and the load would remove rows", "Use mode: append or changes, or change the table's configuration.") { OptionPath = "mode" };
-        }
-
+        var schema = SchemaOver(table, options, request, layout);
         var folder = Path.Combine(context.StateFolder, "tmp", $"lake-{Guid.NewGuid():N}");
         _ = OperatingSystem.IsWindows() ? Directory.CreateDirectory(folder) : Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         var suffix = new string([.. request.RunId.Where(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_').Take(40)]);
@@ -150,17 +138,10 @@ internal sealed class LakeSession : ILoadSession
             _committed = [.. change.Added.Select(f => f.RelativePath)];
             var content = Commit(change, next);
             _request.FailPoint("lake.before_commit");
-            if (await PutAsync(content, cancel))
+            if (await PutAsync(content, next, cancel))
             {
                 _request.FailPoint("lake.after_commit");
-                return Published(change);
-            }
-
-            var schemaBefore = _table.Metadata?["schemaString"]?.GetValue<string>();
-            await _log.AdvanceAsync(_table, cancel);
-            if (_table.HasBatch(next.Key, next.BatchId))
-            {
-                return Published(change);
+                return Report(change);
             }
 
             if (_table.CheckpointOf(next.Key)?.BatchId != Checkpoint?.BatchId)
@@ -168,9 +149,10 @@ internal sealed class LakeSession : ILoadSession
                 throw new FencedException($"another run of {next.Key} published to {_layout.Root} while this one was loading");
             }
 
-            if (attempt == MostAttempts || schemaBefore != _table.Metadata?["schemaString"]?.GetValue<string>())
+            var fits = DeltaSchema.ToJson(SchemaOver(_table, _options, _request, _layout).Schema) == DeltaSchema.ToJson(_schema.Schema);
+            if (attempt == MostAttempts || !fits)
             {
-                throw new EtlException("ETL4563", $"other programs {(attempt == MostAttempts ? "wrote to" : "changed the columns of")} the table {_layout.Root} while this run was publishing", "Nothing was published. Run again.");
+                throw new EtlException("ETL4563", $"other programs {(fits ? "wrote to" : "changed the columns of")} the table {_layout.Root} while this run was publishing", "Nothing was published. Run again.");
             }
         }
     }
@@ -190,6 +172,12 @@ internal sealed class LakeSession : ILoadSession
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        if (_isDisposed)
+        {
+            return;
+        }
+
+        _isDisposed = true;
         try
         {
             await _writer.DisposeAsync();
@@ -202,6 +190,25 @@ internal sealed class LakeSession : ILoadSession
         {
             _files.Dispose();
         }
+    }
+
+    // The columns that the load's files have beside the table as it is. Throws where the two do not go together.
+    private static TableSchema SchemaOver(DeltaSnapshot table, ParquetLoaderOptions options, LoadRequest request, PartitionLayout layout)
+    {
+        var replace = request.FullRefresh || options.Mode == LoadMode.Replace;
+        if (!replace && table.Schema is not null && !table.PartitionColumns.SequenceEqual(layout.DeltaColumns))
+        {
+            throw new EtlException(
+                "ETL4561", $"the table is partitioned by ({string.Join(", ", table.PartitionColumns)}) and the load by ({string.Join(", ", layout.DeltaColumns)})",
+                "Change partition_by and path back, or run with --full-refresh, which writes the table anew.") { OptionPath = "partition_by" };
+        }
+
+        if (table.IsAppendOnly && (replace || options.Mode is not (LoadMode.Append or LoadMode.Changes)))
+        {
+            throw new EtlException("ETL4561", "the table is append-only (delta.appendOnly) and the load would remove rows", "Use mode: append or changes, or change the table's configuration.") { OptionPath = "mode" };
+        }
+
+        return TableSchema.Merge(table.Schema, TableSchema.OfInput(request.Schema, options.Mode), options.Schema, replace);
     }
 
     private async ValueTask StageAsync(RecordBatch batch, int lane, CancellationToken cancel)
@@ -293,7 +300,7 @@ internal sealed class LakeSession : ILoadSession
             commit.Protocol(localTimestamps, upgrade: _table.Version >= 0);
         }
 
-        if (_schema.Changed || _table.Metadata is null || !_table.PartitionColumns.SequenceEqual(_layout.DeltaColumns))
+        if (_table.Schema is null || DeltaSchema.ToJson(_table.Schema) != DeltaSchema.ToJson(_schema.Schema) || !_table.PartitionColumns.SequenceEqual(_layout.DeltaColumns))
         {
             commit.Metadata(_table.Metadata, _schema.Schema, _layout.DeltaColumns);
         }
@@ -304,24 +311,33 @@ internal sealed class LakeSession : ILoadSession
         return commit.ToBytes();
     }
 
-    private async ValueTask<bool> PutAsync(byte[] content, CancellationToken cancel)
+    // Whether the version is ours. That it was taken does not say by whom: a store's client that tried twice finds its own first try.
+    private async ValueTask<bool> PutAsync(byte[] content, Checkpoint next, CancellationToken cancel)
     {
         cancel.ThrowIfCancellationRequested();
+        _outcome = Outcome.Unknown;
+        var version = _table.Version + 1;
         try
         {
-            return await _store.PutIfAbsentAsync(_log.KeyOf(_table.Version + 1), content, cancel);
+            var mine = await _store.PutIfAbsentAsync(_log.KeyOf(version), content, cancel);
+            if (!mine)
+            {
+                await _log.AdvanceAsync(_table, cancel);
+                mine = _table.HasBatch(next.Key, next.BatchId);
+            }
+
+            _outcome = mine ? Outcome.Published : Outcome.NotPublished;
+            return mine;
         }
         catch (Exception e)
         {
             // Also a cancellation: the request may have arrived.
-            _outcome = Outcome.Unknown;
-            throw new CommitOutcomeUnknownException($"no answer came to the commit of version {_table.Version + 1} of {_layout.Root}: {e.Message}", e);
+            throw new CommitOutcomeUnknownException($"no answer came to the commit of version {version} of {_layout.Root}: {e.Message}", e);
         }
     }
 
-    private PublishResult Published(UpsertResult change)
+    private PublishResult Report(UpsertResult change)
     {
-        _outcome = Outcome.Published;
         var bytes = change.Added.Sum(f => f.Size);
         var folders = change.Added.Select(f => f.Folder.Folder).Distinct().Count();
         var detail = string.Create(CultureInfo.InvariantCulture, $"{Count(change.Added.Count, "file")}{(_layout.Column is null ? "" : $" in {Count(folders, "partition")}")}, {Size(bytes)}{(change.Removed.Count == 0 ? "" : $"; {Count(change.Removed.Count, "file")} replaced")}");

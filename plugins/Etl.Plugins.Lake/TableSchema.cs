@@ -9,8 +9,7 @@ namespace Etl.Plugins.Lake;
 
 /// <summary>What a load makes of a table's columns.</summary>
 /// <param name="Schema">The columns of the files that it writes, and of the table afterwards.</param>
-/// <param name="Changed">Whether the log's <c>metaData</c> has to say so.</param>
-internal sealed record TableSchema(Schema Schema, bool Changed)
+internal sealed record TableSchema(Schema Schema)
 {
     /// <summary>The column of mode changes that holds the epoch.</summary>
     public const string EpochColumn = "_etl_epoch";
@@ -30,17 +29,16 @@ internal sealed record TableSchema(Schema Schema, bool Changed)
     {
         if (table is null)
         {
-            return policy.Create ? new TableSchema(load, Changed: true)
+            return policy.Create ? new TableSchema(load)
                 : throw new EtlException("ETL4558", "the table is not there and schema.create is false", "Create it, or let the load do it.") { OptionPath = "schema.create" };
         }
 
         if (replace)
         {
-            return new TableSchema(load, DeltaSchema.ToJson(load) != DeltaSchema.ToJson(table));
+            return new TableSchema(load);
         }
 
         var fields = new List<Field>();
-        var changed = false;
         foreach (var field in table.FieldsList)
         {
             var mine = load.FieldsList.FirstOrDefault(f => Same(f.Name, field.Name));
@@ -60,7 +58,6 @@ internal sealed record TableSchema(Schema Schema, bool Changed)
                 throw new EtlException("ETL4558", $"the table's column '{field.Name}' is not null and the load's can be NULL", "Refuse NULLs on the way, or set schema.widen.") { OptionPath = "schema.widen" };
             }
 
-            changed |= relax;
             fields.Add(relax ? new Field(field.Name, field.DataType, nullable: true) : field);
         }
 
@@ -73,10 +70,9 @@ internal sealed record TableSchema(Schema Schema, bool Changed)
 
             // Files that are there do not have it.
             fields.Add(new Field(field.Name, field.DataType, nullable: true));
-            changed = true;
         }
 
-        return new TableSchema(new Schema(fields, null), changed);
+        return new TableSchema(new Schema(fields, null));
     }
 
     /// <summary>Where each column of the files comes from, for batches of <paramref name="input"/>.</summary>

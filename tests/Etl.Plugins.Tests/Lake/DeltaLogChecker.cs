@@ -1,0 +1,122 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text.Json.Nodes;
+using Etl.Contracts;
+using NUnit.Framework;
+
+namespace Etl.Plugins.Tests.Lake;
+
+/// <summary>
+/// Reads a table's log action by action, as Delta's protocol has it, with no code of the loader, and asserts what must hold at every version.
+/// Returns the paths of the files that make the table.
+/// </summary>
+internal static class DeltaLogChecker
+{
+    private static readonly string[] KnownActions = ["commitInfo", "protocol", "metaData", "txn", "add", "remove"];
+
+    // A name is used once, so a file needs to be looked into once.
+    private static readonly ConcurrentDictionary<string, bool> Checked = new();
+
+    public static IReadOnlyList<string> Check(string tableFolder)
+    {
+        var log = Path.Combine(tableFolder, "_delta_log");
+        var versions = Directory.GetFiles(log).Select(Path.GetFileName).Order(StringComparer.Ordinal).ToList();
+        Assert.That(versions, Is.EqualTo(Enumerable.Range(0, versions.Count).Select(v => $"{v:D20}.json")), "versions have no gaps and nothing else lies in the log");
+        var active = new Dictionary<string, JsonObject>();
+        var everAdded = new HashSet<string>();
+        var transactions = new Dictionary<string, long>();
+        JsonObject? metadata = null;
+        foreach (var (version, name) in versions.Index())
+        {
+            var actions = File.ReadAllLines(Path.Combine(log, name!)).Select(l => JsonNode.Parse(l)!.AsObject().Single()).ToList();
+            Assert.That(actions.Select(a => a.Key).Distinct(), Is.SubsetOf(KnownActions));
+            foreach (var single in new[] { "commitInfo", "protocol", "metaData" })
+            {
+                Assert.That(actions.Count(a => a.Key == single), Is.LessThanOrEqualTo(1), $"{single} at most once in a version");
+            }
+
+            if (version == 0)
+            {
+                Assert.That(actions.Select(a => a.Key), Does.Contain("protocol").And.Contain("metaData"));
+            }
+
+            var touched = new HashSet<string>();
+            foreach (var (kind, value) in actions.Select(a => (a.Key, a.Value!.AsObject())).OrderBy(a => a.Key == "metaData" ? 0 : 1))
+            {
+                switch (kind)
+                {
+                    case "metaData":
+                        Assert.That(value["format"]!["provider"]!.GetValue<string>(), Is.EqualTo("parquet"));
+                        Assert.That(metadata is null || value["id"]!.GetValue<string>() == metadata["id"]!.GetValue<string>(), "a table keeps its id");
+                        metadata = value;
+                        break;
+                    case "txn":
+                        var (app, number) = (value["appId"]!.GetValue<string>(), value["version"]!.GetValue<long>());
+                        Assert.That(number, Is.EqualTo(transactions.GetValueOrDefault(app) + 1), $"epochs of {app} have no gaps");
+                        transactions[app] = number;
+                        var checkpoint = Checkpoint.Parse(actions.Single(a => a.Key == "commitInfo").Value!["etlCheckpoint"]!.GetValue<string>());
+                        Assert.That((checkpoint.Key.ToString(), checkpoint.N), Is.EqualTo((app, number)), "the checkpoint is committed with the data");
+                        break;
+                    case "add":
+                        CheckAdd(tableFolder, value, metadata!);
+                        var path = Uri.UnescapeDataString(value["path"]!.GetValue<string>());
+                        Assert.That(everAdded.Add(path), $"{path} is added once, ever");
+                        Assert.That(touched.Add(path) && active.TryAdd(path, value), $"{path} is named once in a version and was not part of the table");
+                        break;
+                    case "remove":
+                        var gone = Uri.UnescapeDataString(value["path"]!.GetValue<string>());
+                        Assert.That(touched.Add(gone) && active.Remove(gone, out var added), $"{gone} was part of the table");
+                        Assert.That(value["deletionTimestamp"]!.GetValue<long>(), Is.GreaterThan(0));
+                        break;
+                }
+            }
+        }
+
+        var columns = metadata!["partitionColumns"]!.AsArray().Select(c => c!.GetValue<string>()).ToList();
+        foreach (var (path, add) in active)
+        {
+            Assert.That(add["partitionValues"]!.AsObject().Select(v => v.Key), Is.EquivalentTo(columns), path);
+        }
+
+        return [.. active.Keys.Select(p => Path.Combine(tableFolder, p))];
+    }
+
+    private static void CheckAdd(string tableFolder, JsonObject add, JsonObject metadata)
+    {
+        var path = Path.Combine(tableFolder, Uri.UnescapeDataString(add["path"]!.GetValue<string>()));
+        Assert.That(path, Does.Exist, "a file is there before the log names it");
+        var bytes = File.ReadAllBytes(path);
+        Assert.That(bytes, Has.Length.EqualTo(add["size"]!.GetValue<long>()), path);
+        Assert.That(Convert.ToHexStringLower(SHA256.HashData(bytes)), Is.EqualTo(add["tags"]!["sha256"]!.GetValue<string>()), path);
+        Assert.That(add["dataChange"]!.GetValue<bool>());
+        Assert.That(add["modificationTime"]!.GetValue<long>(), Is.GreaterThan(0));
+        if (Checked.TryAdd(path, true))
+        {
+            CheckStatistics(path, JsonNode.Parse(add["stats"]!.GetValue<string>())!, metadata);
+        }
+    }
+
+    // Bounds hold, counts are exact, as another reader counts them.
+    private static void CheckStatistics(string path, JsonNode stats, JsonObject metadata)
+    {
+        var columns = JsonNode.Parse(metadata["schemaString"]!.GetValue<string>())!["fields"]!.AsArray().ToDictionary(f => f!["name"]!.GetValue<string>(), f => f!["type"]!.ToString());
+        var file = $"read_parquet('{path.Replace("'", "''", StringComparison.Ordinal)}', hive_partitioning = false)";
+        var expected = new List<string> { stats["numRecords"]!.ToString() };
+        var query = "select count(*)";
+        foreach (var (column, nulls) in stats["nullCount"]!.AsObject())
+        {
+            query += $", count(*) - count(\"{column}\")";
+            expected.Add(nulls!.ToString());
+        }
+
+        foreach (var (column, min) in stats["minValues"]!.AsObject())
+        {
+            var type = columns[column] switch { "string" => "varchar", "timestamp" => "timestamptz", "timestamp_ntz" => "timestamp", "long" => "bigint", var t => t };
+            string Value(JsonNode node) => $"'{node.ToString().Replace("'", "''", StringComparison.Ordinal)}'::{type}";
+            query += $", count(*) filter (\"{column}\" < {Value(min!)} or \"{column}\" > {Value(stats["maxValues"]![column]!)})";
+            expected.Add("0");
+        }
+
+        Assert.That(Duck.Rows($"{query} from {file}"), Is.EqualTo(new[] { string.Join('|', expected) }), $"{path}: {stats}");
+    }
+}

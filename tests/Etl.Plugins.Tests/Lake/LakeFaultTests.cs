@@ -1,0 +1,178 @@
+using Etl.Contracts;
+using Etl.Plugins.Lake;
+using NUnit.Framework;
+
+namespace Etl.Plugins.Tests.Lake;
+
+public class LakeFaultTests
+{
+    private static readonly Order[] Two = [new(1, 19723, "a", 150), new(2, 19724, null, -5)];
+    private static readonly CheckpointKey Other = new("test", "others", "lake");
+
+    [Test]
+    public async Task A_lost_answer_is_resolved_by_reading_the_log()
+    {
+        var table = new LakeTable(LakeTable.Upsert());
+        table.Store.AfterPutIfAbsent = _ => throw new IOException("connection reset");
+        await using (var session = await table.OpenAsync())
+        {
+            await LakeTable.StageAsync(session, Two);
+            var next = table.Next(session);
+            await Assert.ThrowsAsync<CommitOutcomeUnknownException>(() => session.PublishAsync(next, default).AsTask());
+            Assert.That(await session.ResolveAsync(next, default));
+        }
+
+        Assert.That(table.Read(), Is.EqualTo(LakeTable.Text(Two)));
+    }
+
+    [Test]
+    public async Task A_lost_request_is_resolved_as_not_committed_and_leaves_nothing()
+    {
+        var table = new LakeTable(LakeTable.Upsert());
+        table.Store.BeforePutIfAbsent = _ => throw new IOException("connection refused");
+        await using (var session = await table.OpenAsync())
+        {
+            await LakeTable.StageAsync(session, Two);
+            var next = table.Next(session);
+            await Assert.ThrowsAsync<CommitOutcomeUnknownException>(() => session.PublishAsync(next, default).AsTask());
+            Assert.That(table.DataFiles(), Has.Count.EqualTo(2), "nothing is deleted while the outcome is unknown");
+            Assert.That(await session.ResolveAsync(next, default), Is.False);
+        }
+
+        Assert.That(table.Store.Keys(), Is.Empty);
+    }
+
+    [Test]
+    public async Task A_client_that_finds_its_own_first_try_has_committed()
+    {
+        var table = new LakeTable(LakeTable.Upsert());
+        table.Store.PutsTwice = true;
+        Assert.That((await table.LoadAsync(Two)).Inserted, Is.EqualTo(2));
+        Assert.That(table.Read(), Is.EqualTo(LakeTable.Text(Two)));
+    }
+
+    [Test]
+    public async Task Of_two_runs_of_a_pipeline_the_later_to_publish_is_fenced()
+    {
+        var table = new LakeTable(LakeTable.Upsert());
+        await using (var slow = await table.OpenAsync())
+        {
+            await LakeTable.StageAsync(slow, [new Order(1, 0, "slow", 0)]);
+            await table.LoadAsync(Two);
+            await Assert.ThrowsAsync<FencedException>(() => slow.PublishAsync(table.Next(slow), default).AsTask());
+        }
+
+        Assert.That(table.Read(), Is.EqualTo(LakeTable.Text(Two)));
+        Assert.That(table.DataFiles(), Has.Count.EqualTo(2), "the staged files of the later one are gone");
+    }
+
+    [Test]
+    public async Task Appends_of_two_pipelines_at_a_time_both_arrive()
+    {
+        var table = new LakeTable(new ParquetLoaderOptions { Path = "orders", Mode = LoadMode.Append });
+        await using var session = await table.OpenAsync();
+        var next = table.Next(session);
+        await LakeTable.StageAsync(session, [Two[0]]);
+        table.Key = Other;
+        await table.LoadAsync([Two[1]]);
+        await session.PublishAsync(next, default);
+        Assert.That(table.Read(), Is.EqualTo(LakeTable.Text(Two)));
+    }
+
+    [Test]
+    public async Task An_upsert_decides_again_over_what_another_pipeline_committed_in_between()
+    {
+        var table = new LakeTable(LakeTable.Upsert());
+        await table.LoadAsync([new Order(1, 19723, "old", 1), new Order(3, 19723, "c", 3)]);
+        await using var session = await table.OpenAsync();
+        var next = table.Next(session);
+        await LakeTable.StageAsync(session, [.. Two, new Order(4, 19725, "d", 4)]);
+        var interfered = false;
+        table.Store.BeforePutIfAbsent = _ =>
+        {
+            // Between this run's last look at the table and its commit.
+            if (!interfered)
+            {
+                interfered = true;
+                table.Key = Other;
+                table.LoadAsync([new Order(2, 19730, "theirs", 0), new Order(4, 19725, "d", 4), new Order(5, 19723, "e", 5)]).GetAwaiter().GetResult();
+            }
+        };
+        var result = await session.PublishAsync(next, default);
+        Assert.That(result, Is.EqualTo(new PublishResult(0, 2, 0, 1, result.Detail)));
+        Assert.That(table.Read(), Is.EqualTo(LakeTable.Text([.. Two, new Order(3, 19723, "c", 3), new Order(4, 19725, "d", 4), new Order(5, 19723, "e", 5)])));
+        await session.DisposeAsync();
+        Assert.That(table.Read(), Has.Length.EqualTo(5), "clean-up after a second try takes nothing that the log names");
+    }
+
+    [TestCase("lake.staged", false)]
+    [TestCase("lake.before_commit", false)]
+    [TestCase("lake.after_commit", true)]
+    public async Task A_run_that_is_stopped_is_either_whole_or_not_there(string point, bool committed)
+    {
+        var table = new LakeTable(LakeTable.Upsert());
+        await table.LoadAsync([new Order(1, 19723, "old", 1)]);
+        var stopped = await table.OpenAsync(failPoint: p => _ = p == point ? throw new OperationCanceledException(p) : p);
+        await Assert.ThrowsAsync<OperationCanceledException>(async () =>
+        {
+            await LakeTable.StageAsync(stopped, Two);
+            await stopped.PublishAsync(table.Next(stopped), default);
+        });
+        Assert.That(table.Read(), Is.EqualTo(LakeTable.Text(committed ? Two : [new Order(1, 19723, "old", 1)])));
+        await using (var again = await table.OpenAsync())
+        {
+            Assert.That(again.Checkpoint!.N, Is.EqualTo(committed ? 2 : 1));
+            await LakeTable.StageAsync(again, Two);
+            await again.PublishAsync(table.Next(again), default);
+        }
+
+        await stopped.DisposeAsync();
+        Assert.That(table.Read(), Is.EqualTo(LakeTable.Text(Two)));
+    }
+
+    [Test]
+    public async Task Bytes_that_the_store_lost_are_found_before_the_commit()
+    {
+        var table = new LakeTable(LakeTable.Upsert());
+        await table.LoadAsync([Two[0]]);
+        table.Store.LostBytes = 1;
+        var error = await Assert.ThrowsAsync<EtlException>(() => table.LoadAsync([Two[1]]));
+        Assert.That(error!.Code, Is.EqualTo("ETL4556"));
+        Assert.That(table.Read(), Is.EqualTo(LakeTable.Text([Two[0]])));
+    }
+
+    [Test]
+    public async Task A_data_file_that_changed_is_not_copied_on()
+    {
+        var table = new LakeTable(LakeTable.Upsert());
+        await table.LoadAsync(Two);
+        var path = Path.Combine(table.Store.Folder, table.DataFiles()[0]);
+        var bytes = await File.ReadAllBytesAsync(path);
+        bytes[40] ^= 1;
+        await File.WriteAllBytesAsync(path, bytes);
+        var error = await Assert.ThrowsAsync<EtlException>(() => table.LoadAsync([Two[0] with { Note = "b" }]));
+        Assert.That(error!.Code, Is.EqualTo("ETL4557"));
+        Assert.That(error.Message, Does.Contain(table.DataFiles()[0]));
+    }
+
+    [Test]
+    public async Task A_log_with_a_missing_version_is_refused()
+    {
+        var table = new LakeTable(LakeTable.Upsert());
+        await table.LoadAsync(Two);
+        await table.LoadAsync([]);
+        await table.LoadAsync([]);
+        await table.Store.DeleteAsync("orders/_delta_log/00000000000000000001.json", default);
+        Assert.That((await Assert.ThrowsAsync<EtlException>(() => table.OpenAsync()))!.Code, Is.EqualTo("ETL4555"));
+    }
+
+    [TestCase("""{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["deletionVectors"],"writerFeatures":["deletionVectors"]}}""")]
+    [TestCase("""{"protocol":{"minReaderVersion":2,"minWriterVersion":5}}""")]
+    public async Task A_table_with_features_that_are_not_understood_is_left_alone(string action)
+    {
+        var table = new LakeTable(LakeTable.Upsert());
+        await table.LoadAsync(Two);
+        await table.Store.PutIfAbsentAsync("orders/_delta_log/00000000000000000001.json", System.Text.Encoding.UTF8.GetBytes(action + "\n"), default);
+        Assert.That((await Assert.ThrowsAsync<EtlException>(() => table.OpenAsync()))!.Code, Is.EqualTo("ETL4553"));
+    }
+}

@@ -1,0 +1,78 @@
+using Etl.Contracts;
+
+namespace Etl.Plugins.Tests.Lake;
+
+/// <summary>An object store in a folder, with faults that a test turns on.</summary>
+internal sealed class LocalFolderStore(string folder) : IObjectStore
+{
+    public string Folder => folder;
+
+    /// <summary>Called before an object is put if absent; throwing means that the request was lost.</summary>
+    public Action<string> BeforePutIfAbsent { get; set; } = _ => { };
+
+    /// <summary>Called after it was put; throwing means that the answer was lost.</summary>
+    public Action<string> AfterPutIfAbsent { get; set; } = _ => { };
+
+    /// <summary>How many bytes of each object are lost on the way.</summary>
+    public int LostBytes { get; set; }
+
+    /// <summary>As a client does that got no answer the first time: it asks again and finds the object there.</summary>
+    public bool PutsTwice { get; set; }
+
+    public Uri Root => new(folder + "/");
+
+    public async ValueTask PutAsync(string key, Stream content, CancellationToken cancel)
+    {
+        var path = PathOf(key);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        await using var file = File.Create(path);
+        await content.CopyToAsync(file, cancel);
+        file.SetLength(file.Length - LostBytes);
+    }
+
+    public async ValueTask<bool> PutIfAbsentAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancel)
+    {
+        BeforePutIfAbsent(key);
+        var path = PathOf(key);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        var temporary = path + Guid.NewGuid().ToString("N");
+        await File.WriteAllBytesAsync(temporary, content.ToArray(), cancel);
+        try
+        {
+            File.Move(temporary, path, overwrite: false);
+        }
+        catch (IOException) when (File.Exists(path))
+        {
+            File.Delete(temporary);
+            return false;
+        }
+
+        AfterPutIfAbsent(key);
+        return !PutsTwice;
+    }
+
+    public ValueTask<Stream?> GetAsync(string key, CancellationToken cancel) => ValueTask.FromResult<Stream?>(File.Exists(PathOf(key)) ? File.OpenRead(PathOf(key)) : null);
+
+    public ValueTask<long?> SizeAsync(string key, CancellationToken cancel) => ValueTask.FromResult<long?>(File.Exists(PathOf(key)) ? new FileInfo(PathOf(key)).Length : null);
+
+    public async IAsyncEnumerable<string> ListAsync(string prefix, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
+    {
+        await Task.Yield();
+        foreach (var key in Keys().Where(k => k.StartsWith(prefix, StringComparison.Ordinal)))
+        {
+            yield return key;
+        }
+    }
+
+    public ValueTask DeleteAsync(string key, CancellationToken cancel)
+    {
+        File.Delete(PathOf(key));
+        return ValueTask.CompletedTask;
+    }
+
+    public IReadOnlyList<string> Keys() => Directory.Exists(folder)
+        ? [.. Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(folder, f).Replace('\\', '/')).Order(StringComparer.Ordinal)]
+        : [];
+
+    private string PathOf(string key) => Path.Combine(folder, key);
+}
