@@ -28,6 +28,13 @@ public interface ITableCatalog
     ValueTask<TableDescription?> DescribeTableAsync(string table, CancellationToken cancel);
 }
 
+/// <summary>A system that runs SQL scripts, for <c>etl exec</c>: setting up and changing the data of examples and tests. Pipelines never use it.</summary>
+public interface IScriptRunner
+{
+    /// <summary>Runs all statements of a script in the system's dialect.</summary>
+    ValueTask ExecuteScriptAsync(string sql, CancellationToken cancel);
+}
+
 /// <summary>A live table.</summary>
 /// <param name="Name">As a pipeline would write it.</param>
 /// <param name="Columns">In the table's order.</param>

@@ -10,7 +10,7 @@ namespace Etl.Plugins.Postgres;
 /// text forms and time zones do not depend on the server's configuration.
 /// </summary>
 [ConnectionType("postgres", "A PostgreSQL database, 13 or newer.")]
-public sealed class PostgresConnection : IConnection, ITableCatalog
+public sealed class PostgresConnection : IConnection, ITableCatalog, IScriptRunner
 {
     private readonly PostgresConnectionOptions _options;
     private readonly Lazy<NpgsqlDataSource> _source;
@@ -76,6 +76,21 @@ public sealed class PostgresConnection : IConnection, ITableCatalog
         if (_target.IsValueCreated)
         {
             await _target.Value.DisposeAsync();
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask ExecuteScriptAsync(string sql, CancellationToken cancel)
+    {
+        await using var session = await OpenTargetAsync(cancel);
+        await using var command = new NpgsqlCommand(sql, session);
+        try
+        {
+            await command.ExecuteNonQueryAsync(cancel);
+        }
+        catch (PostgresException e)
+        {
+            throw new EtlException("ETL4498", $"the script failed: {e.MessageText} ({e.SqlState})", e.Hint, e);
         }
     }
 

@@ -54,6 +54,13 @@ public sealed class PostgresTableLoader(PostgresTableLoadOptions options, Postgr
     }
 
     /// <inheritdoc/>
+    public async ValueTask<Checkpoint?> ReadCheckpointAsync(CheckpointKey key, CancellationToken cancel)
+    {
+        await using var session = await connection.OpenSourceAsync(cancel);
+        return await new CheckpointStore(key).ReadAsync(session, cancel);
+    }
+
+    /// <inheritdoc/>
     public async ValueTask<ILoadSession> OpenAsync(LoadRequest request, CancellationToken cancel)
     {
         RequireColumns(request.Schema);

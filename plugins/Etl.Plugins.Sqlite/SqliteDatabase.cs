@@ -7,7 +7,7 @@ namespace Etl.Plugins.Sqlite;
 
 /// <summary>A database file.</summary>
 [ConnectionType("sqlite", "An SQLite database file.")]
-public sealed class SqliteDatabase(SqliteOptions options, PluginContext context) : IConnection, ITableCatalog
+public sealed class SqliteDatabase(SqliteOptions options, PluginContext context) : IConnection, ITableCatalog, IScriptRunner
 {
     private readonly SemaphoreSlim _seeding = new(1, 1);
 
@@ -71,6 +71,13 @@ public sealed class SqliteDatabase(SqliteOptions options, PluginContext context)
     {
         _seeding.Dispose();
         return ValueTask.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask ExecuteScriptAsync(string sql, CancellationToken cancel)
+    {
+        using var session = await OpenTargetAsync(cancel);
+        session.Execute(sql);
     }
 
     /// <summary>A read-only session on a file that must be there (or be made by its seed).</summary>

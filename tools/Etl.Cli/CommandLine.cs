@@ -51,6 +51,7 @@ internal static class CommandLine
         RunsCommand.Create(host),
         DeadLettersCommand.Create(host),
         StateCommand.Create(host),
+        ExecCommand.Create(host),
         SharedOptions.Output,
         SharedOptions.Trace,
     };

@@ -151,6 +151,16 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
     public Task<IReadOnlyList<WrittenFile>> NewPipelinesAsync(Scope scope, NewRequest request, CancellationToken cancel) => Guarded(async () =>
         Written(await Scaffold(scope).PipelinesAsync(request.Connection, request.Tables, request.To, request.Folder, request.Overwrite, cancel)));
 
+    public Task<string> ExecuteAsync(Scope scope, string connection, string file, CancellationToken cancel) => Guarded(async () =>
+    {
+        var sql = File.Exists(file) ? await File.ReadAllTextAsync(file, cancel) : throw new EtlException("ETL4604", $"there is no file '{file}'", "Give the path of an SQL script.");
+        var project = PipelineRunner.OpenProject(file, EnvironmentOf(scope));
+        await using var opened = ConnectionPool.OpenOne(project, Factory(scope, project), _redactor, connection);
+        var runner = opened as IScriptRunner ?? throw new EtlException("ETL4605", $"connection '{connection}' runs no SQL scripts");
+        await runner.ExecuteScriptAsync(sql, cancel);
+        return opened.Display;
+    });
+
     public async Task<IReadOnlyList<TargetState>> ShowStateAsync(Scope scope, string pipeline, CancellationToken cancel)
     {
         await using var compiled = await Guarded(() => CompileAsync(scope, Find(pipeline), new Dictionary<string, string>(), null, _ => { }, connects: true));

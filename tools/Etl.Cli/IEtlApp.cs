@@ -54,6 +54,9 @@ internal interface IEtlApp : IAsyncDisposable
     /// <summary>Writes a pipeline, and its contract, for each table that matches.</summary>
     Task<IReadOnlyList<WrittenFile>> NewPipelinesAsync(Scope scope, NewRequest request, CancellationToken cancel);
 
+    /// <summary>Runs an SQL script on a connection of the script's project; returns the place in words.</summary>
+    Task<string> ExecuteAsync(Scope scope, string connection, string file, CancellationToken cancel);
+
     /// <summary>The checkpoint of each load stage of a pipeline, read from its target.</summary>
     Task<IReadOnlyList<TargetState>> ShowStateAsync(Scope scope, string pipeline, CancellationToken cancel);
 }

@@ -10,12 +10,23 @@ namespace Etl.Runtime.Compilation;
 /// Makes each connection that a pipeline uses once, from its options, without I/O. What only matters once it <paramref name="connects"/> (an
 /// unset variable of a password) is a warning before.
 /// </summary>
-internal sealed class ConnectionPool(Project project, ComponentFactory factory, Redactor redactor, bool connects, DiagnosticBag bag)
+public sealed class ConnectionPool(Project project, ComponentFactory factory, Redactor redactor, bool connects, DiagnosticBag bag)
 {
     private readonly Dictionary<string, IConnection> _opened = [];
     private readonly HashSet<string> _failed = [];
 
+    /// <summary>By name.</summary>
     public IReadOnlyDictionary<string, IConnection> Opened => _opened;
+
+    /// <summary>One connection of a project, to be disposed by the caller; throws <see cref="InvalidPipelineException"/>.</summary>
+    public static IConnection OpenOne(Project project, ComponentFactory factory, Redactor redactor, string name)
+    {
+        var bag = new DiagnosticBag();
+        var pool = new ConnectionPool(project, factory, redactor, connects: true, bag);
+        var definition = pool.Find(name, SourceSpan.Start(Path.Combine(project.Folder, "connections.yaml")));
+        var connection = definition is null ? null : pool.Open(definition);
+        return connection ?? throw new InvalidPipelineException(bag.Sorted);
+    }
 
     /// <summary>The definition of a connection; null when there is no such connection or it is not complete, which the bag says.</summary>
     public ConnectionDefinition? Find(string name, SourceSpan span) => project.Use(name, span, connects, bag);

@@ -99,16 +99,8 @@ public sealed class Scaffold(Project project, ComponentFactory factory)
 
     private async IAsyncEnumerable<TableDescription> DescribeAsync(string connection, string tables, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
     {
-        var bag = new DiagnosticBag();
-        var pool = new ConnectionPool(project, factory, new Redactor(), connects: true, bag);
-        var definition = pool.Find(connection, SourceSpan.Start(Path.Combine(project.Folder, "connections.yaml")));
-        await using var opened = definition is null ? null : pool.Open(definition);
-        if (bag.HasErrors || opened is null)
-        {
-            throw new InvalidPipelineException(bag.Sorted);
-        }
-
-        var catalog = opened as ITableCatalog ?? throw new EtlException("ETL3008", $"connection '{connection}' of type {definition!.Type} has no tables to list");
+        await using var opened = ConnectionPool.OpenOne(project, factory, new Redactor(), connection);
+        var catalog = opened as ITableCatalog ?? throw new EtlException("ETL3008", $"connection '{connection}' of type {project.Connections[connection].Type} has no tables to list");
         await opened.CheckAsync(cancel);
         var names = await catalog.ListTablesAsync(tables, cancel);
         if (names.Count == 0)

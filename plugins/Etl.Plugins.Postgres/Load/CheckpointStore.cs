@@ -124,6 +124,21 @@ internal sealed class CheckpointStore(CheckpointKey key)
         }
     }
 
+    /// <summary>What was last committed; takes nothing and creates nothing.</summary>
+    public async ValueTask<Checkpoint?> ReadAsync(NpgsqlConnection session, CancellationToken cancel)
+    {
+        await using (var exists = new NpgsqlCommand($"SELECT to_regclass('{Schema}.checkpoint') IS NOT NULL", session))
+        {
+            if (await exists.ExecuteScalarAsync(cancel) is false)
+            {
+                return null;
+            }
+        }
+
+        await using var command = Command(session, $"SELECT checkpoint FROM {Schema}.checkpoint WHERE environment = $1 AND pipeline = $2 AND stage = $3");
+        return await command.ExecuteScalarAsync(cancel) is string text ? Checkpoint.Parse(text) : null;
+    }
+
     /// <summary>The state, with its row locked until the transaction ends: it waits for a commit that is not decided yet. Null when there is no row.</summary>
     public async ValueTask<StoredState?> LockAsync(NpgsqlConnection session, CancellationToken cancel)
     {
