@@ -19,7 +19,7 @@ if [ -z "$binaries" ] && command -v initdb >/dev/null; then
 fi
 if [ -z "$binaries" ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends postgresql-15 >&2
+        { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql-15; } >&2
         binaries=$(find_binaries)
     else
         echo "PostgreSQL's server programs were not found. Install them (Debian: apt-get install postgresql-15; Fedora: dnf install postgresql-server; macOS: brew install postgresql@15) or set ETL_TEST_POSTGRES to a server." >&2

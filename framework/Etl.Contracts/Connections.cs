@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Apache.Arrow;
 
 namespace Etl.Contracts;
@@ -33,6 +34,13 @@ public interface IScriptRunner
 {
     /// <summary>Runs all statements of a script in the system's dialect.</summary>
     ValueTask ExecuteScriptAsync(string sql, CancellationToken cancel);
+}
+
+/// <summary>A database that can keep the list of a project's runs: PostgreSQL's dialect, tables in the schema <c>_etl</c>.</summary>
+public interface ILedgerDatabase
+{
+    /// <summary>An open session that may write; the caller disposes it.</summary>
+    ValueTask<DbConnection> OpenLedgerAsync(CancellationToken cancel);
 }
 
 /// <summary>A live table.</summary>

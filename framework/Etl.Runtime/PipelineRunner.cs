@@ -26,7 +26,9 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         using var catalog = Plugins(project);
         var memory = request.Memory ?? project.Settings.Memory;
         await using var pipeline = await CompileAsync(request.File, project, run, catalog, memory, request);
-        await using var ledger = new SqliteLedger(Path.Combine(project.StateFolder, "ledger.db"));
+        var (ledger, connection) = OpenLedger(project, new ComponentFactory(catalog, new PluginContext(project.Folder, project.StateFolder, memory.Bytes, time)), request.Redactor);
+        await using var ledgerOwner = ledger;
+        await using var connectionOwner = connection;
         await ledger.StartAsync(new RunStart(run.Id, pipeline.Definition.Id, project.Environment, run.StartedAt, ProcessIdentity.Current), cancel);
 
         var report = await ExecuteAsync(pipeline, run, request, memory, cancel);
@@ -146,6 +148,20 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
             Warnings = [.. execution.Warnings.Select(request.Redactor.Redact)],
             Error = error is null or OperationCanceledException ? null : ReportBuilder.Error(error, request.Redactor),
         };
+    }
+
+    /// <summary>Where the runs of a project are kept: a file in its state folder, or the connection that <c>etl.yaml</c> names, which the caller disposes.</summary>
+    public static (ILedger Ledger, IConnection? Connection) OpenLedger(Project project, ComponentFactory factory, Redactor redactor)
+    {
+        if (project.Settings.Ledger is not { } name)
+        {
+            return (new SqliteLedger(Path.Combine(project.StateFolder, "ledger.db")), null);
+        }
+
+        var connection = ConnectionPool.OpenOne(project, factory, redactor, name);
+        return connection is ILedgerDatabase database
+            ? (new PostgresLedger(database.OpenLedgerAsync, connection.Display), connection)
+            : throw new EtlException("ETL4613", $"the connection '{name}' cannot keep the ledger", "`ledger` in etl.yaml names a connection of type postgres, or is left out for a file in the state folder.");
     }
 
     private RunContext NewRun(RunRequest request)

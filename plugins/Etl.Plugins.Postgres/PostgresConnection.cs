@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Globalization;
 using System.Net;
 using Etl.Contracts;
@@ -10,7 +11,7 @@ namespace Etl.Plugins.Postgres;
 /// text forms and time zones do not depend on the server's configuration.
 /// </summary>
 [ConnectionType("postgres", "A PostgreSQL database, 13 or newer.")]
-public sealed class PostgresConnection : IConnection, ITableCatalog, IScriptRunner
+public sealed class PostgresConnection : IConnection, ITableCatalog, IScriptRunner, ILedgerDatabase
 {
     private readonly PostgresConnectionOptions _options;
     private readonly Lazy<NpgsqlDataSource> _source;
@@ -78,6 +79,9 @@ public sealed class PostgresConnection : IConnection, ITableCatalog, IScriptRunn
             await _target.Value.DisposeAsync();
         }
     }
+
+    /// <inheritdoc/>
+    public async ValueTask<DbConnection> OpenLedgerAsync(CancellationToken cancel) => await OpenTargetAsync(cancel);
 
     /// <inheritdoc/>
     public async ValueTask ExecuteScriptAsync(string sql, CancellationToken cancel)

@@ -101,44 +101,29 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
             .Select(c => new ComponentDetails(Summary(c), [.. Options(factory.OptionsType(c), "")]))]);
     }
 
-    public async Task<IReadOnlyList<RunSummary>> ListRunsAsync(Scope scope, RunFilter filter, CancellationToken cancel)
-    {
-        await using var ledger = Ledger();
-        return await ledger.ListAsync(filter, cancel);
-    }
+    public Task<IReadOnlyList<RunSummary>> ListRunsAsync(Scope scope, RunFilter filter, CancellationToken cancel) =>
+        WithLedgerAsync(scope, Environment.CurrentDirectory, ledger => ledger.ListAsync(filter, cancel));
 
-    public async Task<RunRecord?> ShowRunAsync(Scope scope, string id, CancellationToken cancel)
-    {
-        await using var ledger = Ledger();
-        return await ledger.ShowAsync(id, cancel);
-    }
+    public Task<RunRecord?> ShowRunAsync(Scope scope, string id, CancellationToken cancel) =>
+        WithLedgerAsync(scope, Environment.CurrentDirectory, ledger => ledger.ShowAsync(id, cancel));
 
-    public async Task<IReadOnlyList<DeadLetterSummary>> ListDeadLettersAsync(Scope scope, string pipeline, CancellationToken cancel)
-    {
-        var files = new List<DeadLetterSummary>();
-        await foreach (var (record, file) in DeadLetterFilesAsync(scope, pipeline, null, cancel))
-        {
-            files.Add(new DeadLetterSummary(file.Stage, file.Path, file.Rows, record.Summary.RunId, record.Summary.StartedAt));
-        }
-
-        return files;
-    }
+    public async Task<IReadOnlyList<DeadLetterSummary>> ListDeadLettersAsync(Scope scope, string pipeline, CancellationToken cancel) =>
+        [.. (await DeadLetterFilesAsync(scope, pipeline, null, cancel)).Select(f => new DeadLetterSummary(f.File.Stage, f.File.Path, f.File.Rows, f.Run.RunId, f.Run.StartedAt))];
 
     public async Task<IReadOnlyList<DeadLetterRow>> ShowDeadLettersAsync(Scope scope, DeadLetterFilter filter, CancellationToken cancel)
     {
         await using var compiled = await Guarded(() => CompileAsync(scope, Find(filter.Pipeline), new Dictionary<string, string>(), null, _ => { }, connects: true));
         var rows = new List<DeadLetterRow>();
-        await foreach (var (_, file) in DeadLetterFilesAsync(scope, filter.Pipeline, filter.RunId, cancel))
+        foreach (var (_, file) in (await DeadLetterFilesAsync(scope, filter.Pipeline, filter.RunId, cancel)).Where(f => filter.Stage is null || f.File.Stage == filter.Stage))
         {
-            if ((filter.Stage is not null && file.Stage != filter.Stage) || rows.Count >= filter.Limit)
+            if (rows.Count >= filter.Limit)
             {
-                continue;
+                break;
             }
 
             var colon = file.Path.IndexOf(':', StringComparison.Ordinal);
             var store = colon > 0 && compiled.Connections.TryGetValue(file.Path[..colon], out var connection) ? connection as IObjectStore : null;
-            var path = store is null ? file.Path : file.Path[(colon + 1)..];
-            rows.AddRange((await DeadLetterReader.ReadAsync(store, path, filter.Rule, filter.Limit - rows.Count, cancel))
+            rows.AddRange((await DeadLetterReader.ReadAsync(store, store is null ? file.Path : file.Path[(colon + 1)..], filter.Rule, filter.Limit - rows.Count, cancel))
                 .Select(l => new DeadLetterRow(l.Stage, l.Rule, l.Reason, l.Row)));
         }
 
@@ -229,27 +214,37 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
     private static IReadOnlyList<WrittenFile> Written(IReadOnlyList<ScaffoldedFile> files) =>
         [.. files.Select(f => new WrittenFile(Path.GetRelativePath(Environment.CurrentDirectory, f.Path), f.Written, f.Note))];
 
-    private static SqliteLedger Ledger() => new(Path.Combine(PipelineRunner.OpenProject(Environment.CurrentDirectory, null).StateFolder, "ledger.db"));
-
-    private static async IAsyncEnumerable<(RunRecord Record, DeadLetterReport File)> DeadLetterFilesAsync(
-        Scope scope, string pipeline, string? runId, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
+    private Task<T> WithLedgerAsync<T>(Scope scope, string path, Func<ILedger, Task<T>> work) => Guarded(async () =>
     {
-        var project = PipelineRunner.OpenProject(Find(pipeline), EnvironmentOf(scope));
-        await using var ledger = new SqliteLedger(Path.Combine(project.StateFolder, "ledger.db"));
-        var id = Path.GetFileNameWithoutExtension(pipeline);
-        foreach (var run in await ledger.ListAsync(new RunFilter(id, project.Environment, Limit: 1000), cancel))
+        var project = PipelineRunner.OpenProject(path, EnvironmentOf(scope));
+        var (ledger, connection) = PipelineRunner.OpenLedger(project, Factory(scope, project), _redactor);
+        await using var ledgerOwner = ledger;
+        await using var connectionOwner = connection;
+        return await work(ledger);
+    });
+
+    // The newest first. Files of a run that published nothing belong to no target.
+    private Task<IReadOnlyList<(RunSummary Run, DeadLetterReport File)>> DeadLetterFilesAsync(Scope scope, string pipeline, string? runId, CancellationToken cancel)
+    {
+        var path = Find(pipeline);
+        return WithLedgerAsync(scope, path, async ledger =>
         {
-            var record = run.DeadLetters > 0 && (runId is null || run.RunId.StartsWith(runId, StringComparison.Ordinal)) ? await ledger.ShowAsync(run.RunId, cancel) : null;
-            // Files of a run that published nothing belong to no target.
-            if (record?.Report is { } report && report.Loads.Any(l => l.Status == LoadStatus.Published))
+            var files = new List<(RunSummary, DeadLetterReport)>();
+            foreach (var run in await ledger.ListAsync(new RunFilter(PipelineId(path), scope.Environment, Limit: 1000), cancel))
             {
-                foreach (var file in report.DeadLetters)
+                if (run.DeadLetters > 0 && (runId is null || run.RunId.StartsWith(runId, StringComparison.Ordinal))
+                    && (await ledger.ShowAsync(run.RunId, cancel))?.Report is { } report && report.Loads.Any(l => l.Status == LoadStatus.Published))
                 {
-                    yield return (record, file);
+                    files.AddRange(report.DeadLetters.Select(d => (run, d)));
                 }
             }
-        }
+
+            return (IReadOnlyList<(RunSummary, DeadLetterReport)>)files;
+        });
     }
+
+    private static string PipelineId(string file) =>
+        File.ReadLines(file).FirstOrDefault(l => l.StartsWith("pipeline:", StringComparison.Ordinal))?["pipeline:".Length..].Trim().Trim('"', '\'') ?? Path.GetFileNameWithoutExtension(file);
 
     private static string Find(string pipeline) =>
         File.Exists(pipeline) || pipeline.EndsWith(".yaml", StringComparison.OrdinalIgnoreCase) || pipeline.EndsWith(".yml", StringComparison.OrdinalIgnoreCase)

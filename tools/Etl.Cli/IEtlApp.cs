@@ -184,10 +184,10 @@ internal sealed record ImportRequest(string Connection, string Tables, string? F
 /// <summary>What <c>etl new</c> was asked for.</summary>
 /// <param name="Connection">The source's name in <c>connections.yaml</c>.</param>
 /// <param name="Tables">A pattern with <c>*</c>.</param>
-/// <param name="To">The target's name in <c>connections.yaml</c>.</param>
+/// <param name="To">The target's name in <c>connections.yaml</c>; null when there is only one other connection.</param>
 /// <param name="Folder">Where to write pipelines; null for the project's <c>pipelines/</c>.</param>
 /// <param name="Overwrite">Replace files that are there.</param>
-internal sealed record NewRequest(string Connection, string Tables, string To, string? Folder, bool Overwrite);
+internal sealed record NewRequest(string Connection, string Tables, string? To, string? Folder, bool Overwrite);
 
 /// <summary>A file that was written, or left as it was.</summary>
 /// <param name="Path">Relative to the working folder.</param>

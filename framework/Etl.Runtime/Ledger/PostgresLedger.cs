@@ -2,7 +2,6 @@ using System.Data.Common;
 using Dapper;
 using Etl.Contracts;
 using Etl.Runtime.Reports;
-using Npgsql;
 
 namespace Etl.Runtime.Ledger;
 
@@ -17,18 +16,17 @@ public sealed class PostgresLedger : ILedger
 
     private static readonly LedgerSql Sql = new("_etl.ledger_");
 
-    private readonly NpgsqlDataSource source;
+    private readonly Func<CancellationToken, ValueTask<DbConnection>> open;
+    private readonly string display;
     private readonly LedgerStore store;
     private bool ready;
 
-    /// <summary>Does no I/O. <paramref name="connectionString"/> is Npgsql's.</summary>
-    public PostgresLedger(string connectionString)
+    /// <summary>Does no I/O. <paramref name="open"/> gives open sessions of the database that people call <paramref name="display"/>.</summary>
+    public PostgresLedger(Func<CancellationToken, ValueTask<DbConnection>> open, string display)
     {
-        source = NpgsqlDataSource.Create(connectionString);
+        (this.open, this.display) = (open, display);
         store = new LedgerStore(Sql, OpenAsync);
     }
-
-    private string Display => new NpgsqlConnectionStringBuilder(source.ConnectionString) is var c ? FormattableString.Invariant($"{c.Host}:{c.Port}/{c.Database}") : "";
 
     /// <inheritdoc/>
     public Task StartAsync(RunStart run, CancellationToken cancel) => store.StartAsync(run, cancel);
@@ -43,13 +41,13 @@ public sealed class PostgresLedger : ILedger
     public Task<RunRecord?> ShowAsync(string id, CancellationToken cancel) => store.ShowAsync(id, cancel);
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => source.DisposeAsync();
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     private async Task<DbConnection> OpenAsync(CancellationToken cancel)
     {
         try
         {
-            var connection = await source.OpenConnectionAsync(cancel);
+            var connection = await open(cancel);
             try
             {
                 if (!ready)
@@ -66,13 +64,13 @@ public sealed class PostgresLedger : ILedger
                 throw;
             }
         }
-        catch (NpgsqlException e)
+        catch (DbException e)
         {
-            throw new EtlException("ETL4611", $"the ledger in {Display} cannot be opened: {e.Message}", "Check the host, the user's right to create the schema _etl, and `ledger` in etl.yaml.", e);
+            throw new EtlException("ETL4611", $"the ledger in {display} cannot be opened: {e.Message}", "Check the host, the user's right to create the schema _etl, and `ledger` in etl.yaml.", e);
         }
     }
 
-    private async Task MigrateAsync(NpgsqlConnection connection, CancellationToken cancel)
+    private async Task MigrateAsync(DbConnection connection, CancellationToken cancel)
     {
         await using var transaction = await connection.BeginTransactionAsync(cancel);
         Task Run(string text) => connection.ExecuteAsync(new CommandDefinition(text, transaction: transaction, cancellationToken: cancel));
@@ -91,7 +89,7 @@ public sealed class PostgresLedger : ILedger
             "select version from _etl.ledger_version", transaction: transaction, cancellationToken: cancel));
         if (version > Sql.Migrations.Count)
         {
-            throw LedgerVersion.TooNew($"in {Display}", version, Sql.Migrations.Count);
+            throw LedgerVersion.TooNew($"in {display}", version, Sql.Migrations.Count);
         }
 
         for (; version < Sql.Migrations.Count; version++)

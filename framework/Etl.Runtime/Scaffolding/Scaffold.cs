@@ -28,8 +28,10 @@ public sealed class Scaffold(Project project, ComponentFactory factory)
     }
 
     /// <summary>A contract and a pipeline for each table that matches: a copy of it, upserted by its primary key, or replaced without one.</summary>
-    public async Task<IReadOnlyList<ScaffoldedFile>> PipelinesAsync(string connection, string tables, string target, string? folder, bool overwrite, CancellationToken cancel)
+    public async Task<IReadOnlyList<ScaffoldedFile>> PipelinesAsync(string connection, string tables, string? to, string? folder, bool overwrite, CancellationToken cancel)
     {
+        var others = project.Connections.Keys.Where(c => c != connection).ToList();
+        var target = to ?? (others.Count == 1 ? others[0] : throw new EtlException("ETL3057", "which connection to load is not clear", $"Say it with --to; there are: {string.Join(", ", others)}."));
         if (!project.Connections.ContainsKey(target))
         {
             throw new EtlException("ETL3003", $"there is no connection '{target}'", $"There are: {string.Join(", ", project.Connections.Keys)}.");

@@ -7,7 +7,7 @@ internal static class NewCommand
 {
     private static readonly Option<string> Connection = new("--connection") { Description = "The source, a name in connections.yaml.", HelpName = "NAME", Required = true };
     private static readonly Option<string> Tables = new("--tables") { Description = "Tables: a name, or a pattern such as 'public.*'.", HelpName = "PATTERN", Required = true };
-    private static readonly Option<string> To = new("--to") { Description = "The target, a name in connections.yaml.", HelpName = "NAME", Required = true };
+    private static readonly Option<string> To = new("--to") { Description = "The target, a name in connections.yaml.", HelpName = "NAME" };
     private static readonly Option<string?> Folder = new("--out") { Description = "Where to write pipelines; pipelines/ of the project when absent.", HelpName = "DIR" };
     private static readonly Option<bool> Overwrite = new("--overwrite") { Description = "Replace files that are there." };
 
@@ -20,7 +20,7 @@ internal static class NewCommand
         host.Handle(command, async call =>
         {
             var request = new NewRequest(
-                call.Parse.GetRequiredValue(Connection), call.Parse.GetRequiredValue(Tables), call.Parse.GetRequiredValue(To), call.Parse.GetValue(Folder), call.Parse.GetValue(Overwrite));
+                call.Parse.GetRequiredValue(Connection), call.Parse.GetRequiredValue(Tables), call.Parse.GetValue(To), call.Parse.GetValue(Folder), call.Parse.GetValue(Overwrite));
             return WrittenFiles.Write(call, await call.App.NewPipelinesAsync(call.Scope, request, call.Cancel), request.Tables);
         });
         return command;
