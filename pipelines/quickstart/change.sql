@@ -11,7 +11,7 @@ from (select order_id, at, (order_id * 48271 + at) % 2147483647 as x from orders
 delete from chosen where kind > 7 and order_id not in (select order_id from orders where amount <= 0 and order_id % 8 = 0);
 update chosen set kind = 6 where kind > 7;
 
-update orders set status = case when trim(lower(status)) = 'new' then 'paid' else 'sent' end, amount = amount + 1, updated_at = c.changed_at
+update orders set status = case when trim(lower(status)) = 'new' then 'paid' else 'sent' end, amount = round(amount + 1, 2), updated_at = c.changed_at
 from chosen as c where c.order_id = orders.order_id and c.kind < 3 and amount > 0;
 
 update orders set deleted_at = c.changed_at, updated_at = c.changed_at

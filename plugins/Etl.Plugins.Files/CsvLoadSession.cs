@@ -1,0 +1,168 @@
+using System.Globalization;
+using Apache.Arrow;
+using Etl.Contracts;
+
+namespace Etl.Plugins.Files;
+
+/// <summary>
+/// One run's hold on one folder. Rows are staged in a local file; publishing puts it beside the others under a name of its own,
+/// then writes the checkpoint of the next number, which nobody else can.
+/// </summary>
+internal sealed class CsvLoadSession(IObjectStore store, CsvLoadOptions options, LoadRequest request, CsvCommitLog log, CsvCommit? last, string spoolFolder) : ILoadSession
+{
+    private readonly SemaphoreSlim _turn = new(1, 1);
+    private readonly string _spool = Path.Combine(spoolFolder, $"{request.Key.ShortName}-{Guid.NewGuid():N}.csv");
+    private FileStream? _file;
+    private CsvWriter? _writer;
+    private long _rows;
+
+    /// <summary>The number that this session may commit: whoever commits it first shuts the others out.</summary>
+    public long Fence => (last?.Checkpoint.N ?? 0) + 1;
+
+    public Checkpoint? Checkpoint => last?.Checkpoint;
+
+    public int Parallelism => 1;
+
+    private bool Replaces => request.FullRefresh || options.Mode == CsvLoadMode.Replace;
+
+    public async ValueTask StageAsync(IAsyncEnumerable<RecordBatch> batches, CancellationToken cancel)
+    {
+        await foreach (var batch in batches.WithCancellation(cancel))
+        {
+            await _turn.WaitAsync(cancel);
+            try
+            {
+                Writer().Write(batch);
+                _rows += batch.Length;
+            }
+            finally
+            {
+                _turn.Release();
+            }
+
+            request.FailPoint("csv.staged");
+        }
+    }
+
+    public async ValueTask<PublishResult> PublishAsync(Checkpoint next, CancellationToken cancel)
+    {
+        if (next.N != Fence || next.Fence != Fence)
+        {
+            throw new FencedException(string.Create(CultureInfo.InvariantCulture, $"{request.Key} may commit epoch {Fence} here, and not {next.N}"));
+        }
+
+        if (Replaces && _rows == 0 && !options.AllowEmpty && last?.TotalRows > 0)
+        {
+            throw new EtlException("ETL4545", $"no rows came, and replacing would empty '{options.Path}'", "If that is right, say so with allow_empty: true.");
+        }
+
+        var file = await PutFileAsync(next, cancel);
+        request.FailPoint("csv.before_commit");
+        var commit = new CsvCommit(next, file, Replaces ? next.N : last?.From ?? 1, (Replaces ? 0 : last?.TotalRows ?? 0) + _rows);
+        if (!await CommitAsync(commit, cancel) && !await ResolveAsync(next, cancel))
+        {
+            if (file is not null)
+            {
+                await store.DeleteAsync(file, cancel);
+            }
+
+            throw new FencedException(string.Create(CultureInfo.InvariantCulture, $"another run has committed epoch {next.N} of {request.Key}"));
+        }
+
+        request.FailPoint("csv.after_commit");
+        var detail = file is null ? null : string.Create(CultureInfo.InvariantCulture, $"{file}, {(_writer?.Bytes ?? 0) / 1048576.0:F1} MB");
+        try
+        {
+            await DeleteDeadFilesAsync(commit, CancellationToken.None);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or EtlException)
+        {
+            // The epoch is committed, so this is no failure of it; the next publish tries again.
+            detail += $"; files that no longer count could not be deleted: {e.Message}";
+        }
+
+        return new(_rows, 0, Replaces ? last?.TotalRows ?? 0 : 0, 0, detail);
+    }
+
+    public async ValueTask<bool> ResolveAsync(Checkpoint next, CancellationToken cancel) =>
+        (await log.ReadAsync(next.N, cancel))?.Checkpoint.BatchId == next.BatchId;
+
+    /// <summary>There is no lease to lose: the number decides.</summary>
+    public ValueTask<bool> RenewAsync(CancellationToken cancel) => ValueTask.FromResult(true);
+
+    public ValueTask DisposeAsync()
+    {
+        _file?.Dispose();
+        File.Delete(_spool);
+        _turn.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private CsvWriter Writer()
+    {
+        if (_writer is null)
+        {
+            Durable.MakeFolder(spoolFolder);
+            _file = Durable.Create(_spool);
+            _writer = new CsvWriter(_file, CsvFormat.Of(options));
+            if (options.Header)
+            {
+                _writer.WriteHeader(request.Schema.Names);
+            }
+        }
+
+        return _writer;
+    }
+
+    // An epoch without rows has no file, unless the file is all there will be.
+    private async ValueTask<string?> PutFileAsync(Checkpoint next, CancellationToken cancel)
+    {
+        if (_rows == 0 && !Replaces)
+        {
+            return null;
+        }
+
+        Writer().Flush();
+        await _file!.DisposeAsync();
+        var key = string.Create(CultureInfo.InvariantCulture, $"{Prefix}{next.N:D20}-{next.BatchId}.csv");
+        await using var content = new FileStream(_spool, FileMode.Open, FileAccess.Read, FileShare.Read);
+        await store.PutAsync(key, content, cancel);
+        return key;
+    }
+
+    // Two loads may share a folder: each knows its own files by this.
+    private string Prefix => $"{options.Path}/{request.Key.ShortName}-";
+
+    private async ValueTask<bool> CommitAsync(CsvCommit commit, CancellationToken cancel)
+    {
+        try
+        {
+            return await log.TryWriteAsync(commit, cancel);
+        }
+        catch (Exception e)
+        {
+            throw new CommitOutcomeUnknownException($"the checkpoint of epoch {commit.Checkpoint.N} of {request.Key} may or may not be in {store.Root}: {e.Message}", e);
+        }
+    }
+
+    // Files of runs that lost this number, and after a replace all older ones. Those of a higher number belong to a run that may
+    // still commit them.
+    private async ValueTask DeleteDeadFilesAsync(CsvCommit commit, CancellationToken cancel)
+    {
+        var dead = new List<string>();
+        await foreach (var key in store.ListAsync(Prefix, cancel))
+        {
+            var number = key.AsSpan(Prefix.Length);
+            if (number.Length > 20 && long.TryParse(number[..20], NumberStyles.None, CultureInfo.InvariantCulture, out var n)
+                && (n < commit.From || (n == commit.Checkpoint.N && key != commit.File)))
+            {
+                dead.Add(key);
+            }
+        }
+
+        foreach (var key in dead)
+        {
+            await store.DeleteAsync(key, cancel);
+        }
+    }
+}

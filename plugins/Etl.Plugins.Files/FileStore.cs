@@ -1,0 +1,173 @@
+using System.Runtime.CompilerServices;
+using Etl.Contracts;
+
+namespace Etl.Plugins.Files;
+
+/// <summary>A folder as an object store. Objects appear whole or not at all, and are on the disk when a call returns.</summary>
+[ConnectionType("file", "A folder on this machine, or one that is mounted here.")]
+public sealed class FileStore(FileStoreOptions options, PluginContext context) : IConnection, IObjectStore
+{
+    private readonly string _root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(Path.Combine(context.ProjectFolder, options.Root)));
+
+    /// <inheritdoc/>
+    public string Display => $"folder {options.Root}";
+
+    /// <inheritdoc/>
+    public Uri Root => new(_root + Path.DirectorySeparatorChar);
+
+    /// <inheritdoc/>
+    public ValueTask CheckAsync(CancellationToken cancel)
+    {
+        if (File.Exists(_root))
+        {
+            throw new EtlException("ETL4532", $"'{options.Root}' is a file, and the connection's root must be a folder", "Correct root.");
+        }
+
+        if (!Directory.Exists(_root) && !Directory.Exists(Path.GetDirectoryName(_root)))
+        {
+            throw new EtlException("ETL4532", $"there is neither a folder '{options.Root}' nor the one that would hold it", "Correct root (it is relative to the project folder), or make the folder.");
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public bool IsTransient(Exception error) => false;
+
+    /// <inheritdoc/>
+    public async ValueTask PutAsync(string key, Stream content, CancellationToken cancel)
+    {
+        var path = StoreKey.Resolve(_root, key);
+        var temporary = await WriteTemporaryAsync(path, content, cancel);
+        try
+        {
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(temporary);
+            throw;
+        }
+
+        Durable.SyncFolder(Path.GetDirectoryName(path)!);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<bool> PutIfAbsentAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancel)
+    {
+        var path = StoreKey.Resolve(_root, key);
+        if (File.Exists(path))
+        {
+            return false;
+        }
+
+        using var stream = new MemoryStream(content.ToArray(), writable: false);
+        var temporary = await WriteTemporaryAsync(path, stream, cancel);
+        try
+        {
+            if (!Durable.PlaceIfAbsent(temporary, path))
+            {
+                return false;
+            }
+        }
+        finally
+        {
+            File.Delete(temporary);
+        }
+
+        Durable.SyncFolder(Path.GetDirectoryName(path)!);
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<Stream?> GetAsync(string key, CancellationToken cancel)
+    {
+        var path = StoreKey.Resolve(_root, key);
+        try
+        {
+            return new(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, 4096, FileOptions.SequentialScan));
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return new((Stream?)null);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<long?> SizeAsync(string key, CancellationToken cancel)
+    {
+        var file = new FileInfo(StoreKey.Resolve(_root, key));
+        return new(file.Exists ? file.Length : null);
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<string> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        var slash = prefix.LastIndexOf('/');
+        var folder = slash < 0 ? _root : StoreKey.Resolve(_root, prefix[..slash]);
+        foreach (var key in await Task.Run(() => Keys(folder, prefix, cancel), cancel))
+        {
+            yield return key;
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DeleteAsync(string key, CancellationToken cancel)
+    {
+        var path = StoreKey.Resolve(_root, key);
+        if (File.Exists(path))
+        {
+            File.Delete(path);
+            Durable.SyncFolder(Path.GetDirectoryName(path)!);
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private List<string> Keys(string folder, string prefix, CancellationToken cancel)
+    {
+        var keys = new List<string>();
+        if (!Directory.Exists(folder))
+        {
+            return keys;
+        }
+
+        var entries = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint };
+        foreach (var path in Directory.EnumerateFiles(folder, "*", entries))
+        {
+            cancel.ThrowIfCancellationRequested();
+            var key = Path.GetRelativePath(_root, path).Replace(Path.DirectorySeparatorChar, '/');
+            if (key.StartsWith(prefix, StringComparison.Ordinal) && !Path.GetFileName(path).StartsWith(StoreKey.TemporaryPrefix, StringComparison.Ordinal))
+            {
+                keys.Add(key);
+            }
+        }
+
+        keys.Sort(StringComparer.Ordinal);
+        return keys;
+    }
+
+    // In the same folder, since a rename is atomic only within one file system.
+    private static async ValueTask<string> WriteTemporaryAsync(string path, Stream content, CancellationToken cancel)
+    {
+        var folder = Path.GetDirectoryName(path)!;
+        Durable.MakeFolder(folder);
+        var temporary = Path.Combine(folder, $"{StoreKey.TemporaryPrefix}{Guid.NewGuid():N}");
+        try
+        {
+            await using var file = Durable.Create(temporary);
+            await content.CopyToAsync(file, 1 << 17, cancel);
+            Durable.Sync(file);
+        }
+        catch
+        {
+            File.Delete(temporary);
+            throw;
+        }
+
+        return temporary;
+    }
+}
