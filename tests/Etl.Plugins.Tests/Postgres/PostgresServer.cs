@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Npgsql;
+using NUnit.Framework;
 
 namespace Etl.Plugins.Tests.Postgres;
 

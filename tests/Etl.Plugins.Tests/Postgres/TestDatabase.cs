@@ -74,7 +74,7 @@ internal sealed class TestDatabase : IAsyncDisposable
 
     /// <summary>How many rows of one table the other does not have, both ways; rows compared as text.</summary>
     public async Task<long> DifferenceAsync(string one, string other) => long.Parse(
-        (await TextAsync($"SELECT count(*) FROM ((SELECT x::text FROM {one} x EXCEPT ALL SELECT y::text FROM {other} y) UNION ALL (SELECT y::text FROM {other} y EXCEPT ALL SELECT x::text FROM {one} x)) d"))!,
+        (await TextAsync($"SELECT count(*) FROM ((SELECT row_1::text FROM {one} row_1 EXCEPT ALL SELECT row_2::text FROM {other} row_2) UNION ALL (SELECT row_2::text FROM {other} row_2 EXCEPT ALL SELECT row_1::text FROM {one} row_1)) d"))!,
         CultureInfo.InvariantCulture);
 
     /// <summary>A contract that says what the table is now.</summary>
