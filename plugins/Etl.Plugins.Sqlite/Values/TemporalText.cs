@@ -111,8 +111,13 @@ internal static class TemporalText
             return 0;
         }
 
-        var days = (int)Math.Floor(micros / (double)MicrosPerDay);
-        var rest = micros - (days * MicrosPerDay);
+        // Floor: the day before 1970 is -1, and its microseconds count up from midnight.
+        var (days, rest) = ((int)(micros / MicrosPerDay), micros % MicrosPerDay);
+        if (rest < 0)
+        {
+            (days, rest) = (days - 1, rest + MicrosPerDay);
+        }
+
         FormatDate(days, target);
         target[10] = (byte)'T';
         FormatTime(rest, target[11..]);

@@ -207,6 +207,17 @@ public sealed class SqliteLoadTests
         Assert.That(_folder.Query("select count(*) from orders where abs(unixepoch(tz, 'subsec') - cast(strftime('%s', tz) as real)) >= 1")[0][0], Is.EqualTo(0L), "SQLite's own functions read the texts");
     }
 
+    [TestCase(253_402_300_799_999_999, "9999-12-31T23:59:59.999999Z")]
+    [TestCase(253_402_214_400_000_000, "9999-12-31T00:00:00.000000Z")]
+    [TestCase(-62_135_596_800_000_000, "0001-01-01T00:00:00.000000Z")]
+    [TestCase(-62_135_510_400_000_001, "0001-01-01T23:59:59.999999Z")]
+    [TestCase(-1, "1969-12-31T23:59:59.999999Z")]
+    public async Task A_microsecond_beside_midnight_keeps_its_day(long micros, string text)
+    {
+        await LoadAsync(TableLoadMode.Append, Schema(("at", TimestampUtc)), [micros]);
+        Assert.That(_folder.Query("select at from orders")[0][0], Is.EqualTo(text));
+    }
+
     [Test]
     public void What_SQLite_would_change_silently_is_refused()
     {
