@@ -129,11 +129,7 @@ internal sealed class LakeSession : ILoadSession
         for (var attempt = 1; ; attempt++)
         {
             var change = await PlanAsync(staged, cancel);
-            foreach (var file in change.Added)
-            {
-                await _files.SendAsync(file, cancel);
-            }
-
+            await _files.SendAsync(change.Added, cancel);
             await _files.VerifyAsync(change.Added, cancel);
             _committed = [.. change.Added.Select(f => f.RelativePath)];
             var content = Commit(change, next);
