@@ -32,6 +32,15 @@ public class LakeStagingTests
     }
 
     [Test]
+    public async Task Too_many_partitions_are_an_error_that_says_so()
+    {
+        var table = new LakeTable(new ParquetLoaderOptions { Path = "orders", PartitionBy = "id", Mode = LoadMode.Append });
+        var error = await Assert.ThrowsAsync<EtlException>(() => table.LoadAsync(Enumerable.Range(0, 10_100).Select(i => new Order(i, 0, null, 0))));
+        Assert.That(error!.Code, Is.EqualTo("ETL4565"));
+        Assert.That(table.Store.Keys(), Is.Empty);
+    }
+
+    [Test]
     public async Task A_file_that_reached_its_size_is_closed()
     {
         var table = new LakeTable(new ParquetLoaderOptions { Path = "orders", Mode = LoadMode.Append, Compression = ParquetCompression.None, TargetFileSize = new ByteSize(1 << 20) }) { MemoryBytes = 1 };
