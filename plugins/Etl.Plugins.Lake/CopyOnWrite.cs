@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using Apache.Arrow;
 using Etl.Contracts.Arrow;
@@ -27,42 +28,45 @@ internal sealed class CopyOnWrite(DataFiles files, Schema schema, IReadOnlyList<
     public async ValueTask<UpsertResult> RunAsync(DeltaSnapshot table, IReadOnlyList<DataFile> staged, CancellationToken cancel)
     {
         index.Reset();
-        var (removed, added) = (new List<ActiveFile>(), new List<DataFile>());
-        foreach (var file in table.Files.Where(MayHold))
+        var (removed, added) = (new ConcurrentQueue<ActiveFile>(), new ConcurrentQueue<DataFile>());
+        await Parallel.ForEachAsync(table.Files.Where(MayHold), InParallel(cancel), async (file, stop) =>
         {
-            await using var reader = await ParquetFileReader.OpenAsync(await files.FetchAsync(file, cancel), file.LogPath, cancel);
-            var kept = await DecideAsync(file, reader, cancel);
+            await using var reader = await ParquetFileReader.OpenAsync(await files.FetchAsync(file, stop), file.LogPath, stop);
+            var kept = await DecideAsync(file, reader, stop);
             if (kept is null)
             {
-                continue;
+                return;
             }
 
-            removed.Add(file);
+            removed.Enqueue(file);
             var folder = new PartitionFolder(file.RelativePath[..(file.RelativePath.LastIndexOf('/') + 1)], file.PartitionValues);
-            if (await CopyAsync(reader, folder, (group, _) => kept[group], file, cancel) is { } copy)
+            if (await CopyAsync(reader, folder, (group, _) => kept[group], file, stop) is { } copy)
             {
-                added.Add(copy);
+                added.Enqueue(copy);
             }
-        }
+        });
 
         var (inserted, updated, deleted, unchanged, withUnchanged) = index.Summarize();
-        foreach (var file in staged)
+        await Parallel.ForEachAsync(staged, InParallel(cancel), async (file, stop) =>
         {
             if (!withUnchanged.Contains(file.Id))
             {
-                added.Add(file);
-                continue;
+                added.Enqueue(file);
+                return;
             }
 
-            await using var reader = await ParquetFileReader.OpenAsync(await files.ReopenAsync(file, cancel), file.RelativePath, cancel);
-            if (await CopyAsync(reader, file.Folder, (_, batch) => RowsThatChange(batch), null, cancel) is { } copy)
+            await using var reader = await ParquetFileReader.OpenAsync(await files.ReopenAsync(file, stop), file.RelativePath, stop);
+            if (await CopyAsync(reader, file.Folder, (_, batch) => RowsThatChange(batch), null, stop) is { } copy)
             {
-                added.Add(copy);
+                added.Enqueue(copy);
             }
-        }
+        });
 
-        return new UpsertResult(removed, added, inserted, updated, deleted, unchanged);
+        return new UpsertResult([.. removed], [.. added.OrderBy(f => f.Id)], inserted, updated, deleted, unchanged);
     }
+
+    // Each holds a row group or two, and its key's columns, in memory.
+    private static ParallelOptions InParallel(CancellationToken cancel) => new() { MaxDegreeOfParallelism = Math.Clamp(Environment.ProcessorCount, 2, 4), CancellationToken = cancel };
 
     private bool MayHold(ActiveFile file)
     {
@@ -70,10 +74,10 @@ internal sealed class CopyOnWrite(DataFiles files, Schema schema, IReadOnlyList<
         return index.Count > 0 && index.Ranges.All(range => DeltaStatistics.MayHold(stats, range));
     }
 
-    // By row group, the rows that stay; null when all of them do. Columns other than the key's are read only where a key is met.
-    private async ValueTask<int[][]?> DecideAsync(ActiveFile file, ParquetFileReader reader, CancellationToken cancel)
+    // By row group, the rows that stay, or null where all of them do; null when they do in every group. Columns other than the key's are read only where a key is met.
+    private async ValueTask<int[]?[]?> DecideAsync(ActiveFile file, ParquetFileReader reader, CancellationToken cancel)
     {
-        var kept = new int[reader.RowGroups][];
+        var kept = new int[]?[reader.RowGroups];
         var anyGoes = false;
         for (var group = 0; group < reader.RowGroups; group++)
         {
@@ -82,22 +86,24 @@ internal sealed class CopyOnWrite(DataFiles files, Schema schema, IReadOnlyList<
             index.Hasher.Hash([.. keyBatch.Arrays], keys);
             if (!keys.Any(index.Contains))
             {
-                kept[group] = [.. Enumerable.Range(0, keys.Length)];
                 continue;
             }
 
             using var batch = await reader.ReadAsync(group, schema, (f, c, n) => TableSchema.FillMissing(file, f, c, n), cancel);
             var rows = new UInt128[batch.Length];
             index.Hasher.Hash([.. batch.Arrays], rows);
-            kept[group] = [.. Enumerable.Range(0, keys.Length).Where(i => index.Keep(keys[i], rows[i]))];
-            anyGoes |= kept[group].Length < keys.Length;
+            var stay = index.Keep(keys, rows);
+            if (stay.Length < keys.Length)
+            {
+                (kept[group], anyGoes) = (stay, true);
+            }
         }
 
         return anyGoes ? kept : null;
     }
 
     // The file's rows that stay, as a new file; null when there are none.
-    private async ValueTask<DataFile?> CopyAsync(ParquetFileReader reader, PartitionFolder folder, Func<int, RecordBatch, int[]> rowsOf, ActiveFile? original, CancellationToken cancel)
+    private async ValueTask<DataFile?> CopyAsync(ParquetFileReader reader, PartitionFolder folder, Func<int, RecordBatch, int[]?> rowsOf, ActiveFile? original, CancellationToken cancel)
     {
         OpenDataFile? copy = null;
         try
@@ -106,12 +112,18 @@ internal sealed class CopyOnWrite(DataFiles files, Schema schema, IReadOnlyList<
             {
                 using var batch = await reader.ReadAsync(group, schema, original is null ? null : (f, c, n) => TableSchema.FillMissing(original, f, c, n), cancel);
                 var rows = rowsOf(group, batch);
-                if (rows.Length == 0)
+                if (rows is { Length: 0 })
                 {
                     continue;
                 }
 
                 copy ??= await files.OpenAsync(files.NextId(), folder, cancel);
+                if (rows is null)
+                {
+                    await copy.WriteAsync(batch, cancel);
+                    continue;
+                }
+
                 using var builder = new RecordBatchBuilder(schema, rows.Length);
                 builder.Append(batch, rows);
                 using var part = builder.Build();

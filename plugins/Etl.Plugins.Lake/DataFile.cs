@@ -24,6 +24,7 @@ internal sealed record DataFile(int Id, string RelativePath, PartitionFolder Fol
 /// </summary>
 internal sealed class DataFiles(IObjectStore store, string root, Schema schema, IReadOnlyList<string> partitionColumns, CompressionMethod compression, string tempFolder, string nameSuffix) : IDisposable
 {
+    private const int RequestsAtATime = 8;
     private readonly Dictionary<string, DataFile> _sent = new(StringComparer.Ordinal);
     private readonly Lock _lock = new();
     private int _lastId;
@@ -70,6 +71,10 @@ internal sealed class DataFiles(IObjectStore store, string root, Schema schema, 
         File.Delete(file.LocalPath);
     }
 
+    /// <summary>Sends files, several at a time.</summary>
+    public async ValueTask SendAsync(IEnumerable<DataFile> files, CancellationToken cancel) =>
+        await Parallel.ForEachAsync(files, new ParallelOptions { MaxDegreeOfParallelism = RequestsAtATime, CancellationToken = cancel }, SendAsync);
+
     /// <summary>A finished file to read: the local copy, or what was sent.</summary>
     public async ValueTask<FileStream> ReopenAsync(DataFile file, CancellationToken cancel) => File.Exists(file.LocalPath)
         ? File.OpenRead(file.LocalPath)
@@ -77,7 +82,7 @@ internal sealed class DataFiles(IObjectStore store, string root, Schema schema, 
 
     /// <summary>Asks the store for the size of each file. ETL4556: one is not as it was sent.</summary>
     public async ValueTask VerifyAsync(IEnumerable<DataFile> files, CancellationToken cancel) =>
-        await Parallel.ForEachAsync(files, new ParallelOptions { MaxDegreeOfParallelism = 8, CancellationToken = cancel }, async (file, stop) =>
+        await Parallel.ForEachAsync(files, new ParallelOptions { MaxDegreeOfParallelism = RequestsAtATime, CancellationToken = cancel }, async (file, stop) =>
         {
             if (await store.SizeAsync(root + file.RelativePath, stop) is var size && size != file.Size)
             {

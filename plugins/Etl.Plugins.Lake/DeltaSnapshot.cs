@@ -52,6 +52,9 @@ internal sealed class DeltaSnapshot
     /// <summary>The last checkpoint of a pipeline's stage; null when it never committed here.</summary>
     public Checkpoint? CheckpointOf(CheckpointKey key) => _checkpoints.TryGetValue(key.ToString(), out var json) ? Checkpoint.Parse(json) : null;
 
+    /// <summary>Another pipeline's stage that committed here; null when there is none.</summary>
+    public string? OtherWriter(CheckpointKey key) => _checkpoints.Keys.FirstOrDefault(app => app != key.ToString());
+
     /// <summary>Whether a batch of a pipeline's stage is committed.</summary>
     public bool HasBatch(CheckpointKey key, string batchId) => _batches.Contains((key.ToString(), batchId));
 

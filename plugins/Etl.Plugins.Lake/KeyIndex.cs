@@ -80,14 +80,31 @@ internal sealed class KeyIndex(IReadOnlyList<string> key)
         }
     }
 
-    /// <summary>Whether the key was staged.</summary>
+    /// <summary>Whether the key was staged. Safe while others decide, not while they add.</summary>
     public bool Contains(UInt128 key) => _entries.ContainsKey(key);
 
     /// <summary>
-    /// Decides over a row that the table holds: false if it goes (replaced or deleted), true if it stays (its key was not staged, or the row is the
-    /// same). Where the table holds several rows of a key, one stays at most.
+    /// Decides over rows that the table holds: a row goes if its key was staged (replaced or deleted), and stays if not, or if the staged row is the
+    /// same. Where the table holds several rows of a key, one stays at most. Gives the rows that stay. Thread-safe.
     /// </summary>
-    public bool Keep(UInt128 key, UInt128 row)
+    public int[] Keep(ReadOnlySpan<UInt128> keys, ReadOnlySpan<UInt128> rows)
+    {
+        var stay = new List<int>(keys.Length);
+        lock (_lock)
+        {
+            for (var i = 0; i < keys.Length; i++)
+            {
+                if (Keep(keys[i], rows[i]))
+                {
+                    stay.Add(i);
+                }
+            }
+        }
+
+        return [.. stay];
+    }
+
+    private bool Keep(UInt128 key, UInt128 row)
     {
         ref var entry = ref CollectionsMarshal.GetValueRefOrNullRef(_entries, key);
         if (System.Runtime.CompilerServices.Unsafe.IsNullRef(ref entry))

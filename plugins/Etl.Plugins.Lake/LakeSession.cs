@@ -129,11 +129,7 @@ internal sealed class LakeSession : ILoadSession
         for (var attempt = 1; ; attempt++)
         {
             var change = await PlanAsync(staged, cancel);
-            foreach (var file in change.Added)
-            {
-                await _files.SendAsync(file, cancel);
-            }
-
+            await _files.SendAsync(change.Added, cancel);
             await _files.VerifyAsync(change.Added, cancel);
             _committed = [.. change.Added.Select(f => f.RelativePath)];
             var content = Commit(change, next);
@@ -206,6 +202,11 @@ internal sealed class LakeSession : ILoadSession
         if (table.IsAppendOnly && (replace || options.Mode is not (LoadMode.Append or LoadMode.Changes)))
         {
             throw new EtlException("ETL4561", "the table is append-only (delta.appendOnly) and the load would remove rows", "Use mode: append or changes, or change the table's configuration.") { OptionPath = "mode" };
+        }
+
+        if (request.FullRefresh && table.OtherWriter(request.Key) is { } other)
+        {
+            throw new EtlException("ETL4564", $"a full refresh would remove rows of another pipeline: {other} loads into {layout.Root} too", "Load into a table of its own, or into another folder. If the other one is gone for good, remove the table's folder.");
         }
 
         return TableSchema.Merge(table.Schema, TableSchema.OfInput(request.Schema, options.Mode), options.Schema, replace);

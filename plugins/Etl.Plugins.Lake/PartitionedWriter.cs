@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Collections.Concurrent;
 using Apache.Arrow;
+using Etl.Contracts;
 using Etl.Contracts.Arrow;
 using Etl.Parquet;
 
@@ -18,10 +19,14 @@ internal readonly record struct ColumnSource(int Index, Action<ColumnBuilder, in
 /// </summary>
 internal sealed class PartitionedWriter(PartitionLayout layout, int partitionIndex, ColumnSource[] columns, DataFiles files, long targetFileSize, long budget, bool sendAtOnce) : IAsyncDisposable
 {
+    // Buffers of partitions take memory however few rows they hold.
+    private const int MostPartitions = 10_000;
+
     // Each open file holds a descriptor.
     private const int MostOpenFiles = 128;
     private readonly ConcurrentDictionary<(PartitionValue Value, int Lane), Part> _parts = new();
     private readonly ConcurrentQueue<DataFile> _finished = new();
+    private readonly RowHasher _hasher = new();
     private long _buffered;
     private int _open;
 
@@ -78,23 +83,32 @@ internal sealed class PartitionedWriter(PartitionLayout layout, int partitionInd
         }
     }
 
-    private Part PartOf(PartitionValue value, int lane) =>
-        _parts.GetOrAdd((value, lane), static (key, self) => new Part(self.layout.FolderOf(key.Value), new RecordBatchBuilder(self.files.Schema, 64), self.files.NextId()), (layout, files));
+    private Part PartOf(PartitionValue value, int lane) => _parts.Count > MostPartitions
+        ? throw new EtlException("ETL4565", $"the rows of one load are of more than {MostPartitions} partitions by '{layout.Column}'", "Partition by something that has fewer values, such as a date by month: readers need files that are not tiny.") { OptionPath = "partition_by" }
+        : _parts.GetOrAdd((value, lane), static (key, self) => new Part(self.layout.FolderOf(key.Value), new RecordBatchBuilder(self.files.Schema, 64), self.files.NextId()), (layout, files));
 
     // A counting sort: rows in the order of their partitions, which are few.
     private List<(PartitionValue Value, int Start, int Count)> Group(IArrowArray column, ReadOnlySpan<int> rows, int[] order)
     {
-        var numbers = new Dictionary<PartitionValue, int>();
+        // Text is hashed, so that only the first row of a partition makes a string.
+        var numbers = new Dictionary<UInt128, int>();
+        var hashes = column is StringArray ? new UInt128[column.Length] : null;
+        if (hashes is not null)
+        {
+            _hasher.Hash([column], hashes);
+        }
+
         var values = new List<PartitionValue>();
         var counts = new List<int>();
         var partOf = ArrayPool<int>.Shared.Rent(rows.Length);
         for (var i = 0; i < rows.Length; i++)
         {
-            var value = layout.ValueOf(column, rows[i]);
-            if (!numbers.TryGetValue(value, out var number))
+            var value = hashes is null ? layout.ValueOf(column, rows[i]) : default;
+            var key = hashes is null ? new UInt128(value.IsNull ? 1UL : 0, (ulong)value.Number) : hashes[rows[i]];
+            if (!numbers.TryGetValue(key, out var number))
             {
-                numbers.Add(value, number = values.Count);
-                values.Add(value);
+                numbers.Add(key, number = values.Count);
+                values.Add(hashes is null ? value : layout.ValueOf(column, rows[i]));
                 counts.Add(0);
             }
 

@@ -105,6 +105,16 @@ public class LakeFaultTests
         Assert.That(table.Read(), Has.Length.EqualTo(5), "clean-up after a second try takes nothing that the log names");
     }
 
+    [Test]
+    public async Task A_full_refresh_of_a_table_that_another_pipeline_feeds_is_refused()
+    {
+        var table = new LakeTable(LakeTable.Upsert());
+        await table.LoadAsync(Two);
+        table.Key = Other;
+        Assert.That((await Assert.ThrowsAsync<EtlException>(() => table.LoadAsync([], fullRefresh: true)))!.Code, Is.EqualTo("ETL4564"));
+        Assert.That(table.Read(), Has.Length.EqualTo(2));
+    }
+
     [TestCase("lake.staged", false)]
     [TestCase("lake.before_commit", false)]
     [TestCase("lake.after_commit", true)]

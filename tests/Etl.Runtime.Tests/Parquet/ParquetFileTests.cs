@@ -120,6 +120,27 @@ public class ParquetFileTests
     }
 
     [Test]
+    public async Task A_slice_of_a_batch_writes_its_own_rows()
+    {
+        using var batch = Extremes();
+        var path = Path.Combine(TestContext.CurrentContext.WorkDirectory, Guid.NewGuid().ToString("N") + ".parquet");
+        await using (var file = File.Create(path))
+        {
+            await using var writer = await ParquetFileWriter.CreateAsync(file, AllTypes, CompressionMethod.Snappy, default);
+            await writer.WriteRowGroupAsync(batch.Slice(1, 2), default);
+            await writer.WriteAsync(batch.Slice(0, 1), default);
+            await writer.FinishAsync(default);
+        }
+
+        await using var reader = await ParquetFileReader.OpenAsync(File.OpenRead(path), "file", default);
+        Assert.That((reader.RowGroups, reader.Rows), Is.EqualTo((2, 3L)));
+        using var first = await reader.ReadAsync(0, AllTypes, null, default);
+        using var second = await reader.ReadAsync(1, AllTypes, null, default);
+        Assert.That(Text(first), Is.EqualTo(Text(batch.Slice(1, 2))));
+        Assert.That(Text(second), Is.EqualTo(Text(batch.Slice(0, 1))));
+    }
+
+    [Test]
     public async Task A_cut_off_file_is_an_error()
     {
         using var batch = Extremes();
