@@ -63,6 +63,10 @@ public sealed class CsvLoader(CsvLoadOptions options, IObjectStore store, Plugin
     }
 
     /// <inheritdoc/>
+    public async ValueTask<Checkpoint?> ReadCheckpointAsync(CheckpointKey key, CancellationToken cancel) =>
+        (await new CsvCommitLog(store, options.Path, key).LastAsync(cancel))?.Checkpoint;
+
+    /// <inheritdoc/>
     public async ValueTask<ILoadSession> OpenAsync(LoadRequest request, CancellationToken cancel)
     {
         var log = new CsvCommitLog(store, options.Path, request.Key);
