@@ -1,0 +1,217 @@
+using System.Globalization;
+using Apache.Arrow;
+using Etl.Contracts;
+using Etl.DuckDb;
+
+namespace Etl.Plugins.DuckDb;
+
+/// <summary>One run's hold on a table of the file. See <see cref="ILoadSession"/> for the order of calls.</summary>
+internal sealed class DuckDbLoadSession : ILoadSession
+{
+    private readonly DuckDbConnection _connection;
+    private readonly DuckDbTableLoadOptions _options;
+    private readonly LoadRequest _request;
+    private readonly DuckDbTarget _target;
+    private readonly DuckDbHandle _handle;
+    private readonly DuckDbState _state;
+
+    private DuckDbLoadSession(
+        DuckDbConnection connection, DuckDbTableLoadOptions options, LoadRequest request, DuckDbTarget target, DuckDbHandle handle, DuckDbState state, long fence, Checkpoint? checkpoint)
+    {
+        (_connection, _options, _request, _target, _handle, _state) = (connection, options, request, target, handle, state);
+        (Fence, Checkpoint) = (fence, checkpoint);
+    }
+
+    public long Fence { get; }
+
+    public Checkpoint? Checkpoint { get; }
+
+    /// <summary>DuckDB inserts one stream with all its threads.</summary>
+    public int Parallelism => 1;
+
+    private bool Replaces => _request.FullRefresh || _options.Mode == TableLoadMode.Replace;
+
+    public static DuckDbLoadSession Open(
+        DuckDbConnection connection, DuckDbTableLoadOptions options, DuckDbTarget target, LoadRequest request, CancellationToken cancel)
+    {
+        cancel.ThrowIfCancellationRequested();
+        var handle = connection.Open(mustExist: false);
+        try
+        {
+            var state = new DuckDbState(handle.Duck, request.Key);
+            state.Create();
+            var (fence, checkpoint) = state.Take($"{request.Owner} ({request.RunId})", request.LeaseFor);
+            request.FailPoint("lease_taken");
+            var own = target with { Stage = target.Stage with { Name = string.Create(CultureInfo.InvariantCulture, $"{target.Stage.Name}_{fence}") } };
+            state.DropStale($"{target.Stage.Name}_");
+
+            // Before the first row is read: what the policy forbids is told now.
+            DuckDbTableShape.Statements(own, own.Table.Columns(handle.Duck), options.Schema);
+            handle.Duck.Execute(own.CreateStage, cancel: cancel);
+            return new DuckDbLoadSession(connection, options, request, own, handle, state, fence, checkpoint);
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
+    }
+
+    public async ValueTask StageAsync(IAsyncEnumerable<RecordBatch> batches, CancellationToken cancel)
+    {
+        using var handle = _connection.Open(mustExist: true);
+        using var staged = new StagedBatches();
+        var function = $"etl_stage_{Guid.NewGuid():N}";
+        using var source = handle.Duck.RegisterSource(function, _request.Schema.Arrow, staged);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var columns = string.Join(", ", _request.Schema.Names.Select(SqlText.Quote));
+        var insert = Task.Run(() => handle.Duck.Execute($"INSERT INTO {_target.Stage.Quoted} ({columns}) SELECT {columns} FROM {function}()", cancel: cancel), CancellationToken.None);
+        var fill = staged.FillAsync(batches, stop.Token);
+        if (await Task.WhenAny(insert, fill) == insert && insert.IsFaulted)
+        {
+            // Nobody reads any more: the giver is stopped, and the insert's own error is the one to tell.
+            await stop.CancelAsync();
+            await fill.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            await insert;
+        }
+
+        await Task.WhenAll(fill, insert);
+        _request.FailPoint("staged");
+    }
+
+    public async ValueTask<PublishResult> PublishAsync(Checkpoint next, CancellationToken cancel) => await Task.Run(() => Publish(next, cancel), cancel);
+
+    public async ValueTask<bool> ResolveAsync(Checkpoint next, CancellationToken cancel) => await Task.Run(
+        () =>
+        {
+            using var handle = _connection.Open(mustExist: true);
+            return new DuckDbState(handle.Duck, _request.Key).Holds(next);
+        },
+        cancel);
+
+    public async ValueTask<bool> RenewAsync(CancellationToken cancel) => await Task.Run(
+        () =>
+        {
+            // Of its own, because the session's connection may be publishing.
+            using var handle = _connection.Open(mustExist: true);
+            return new DuckDbState(handle.Duck, _request.Key).Renew(Fence, _request.LeaseFor);
+        },
+        cancel);
+
+    public async ValueTask DisposeAsync() => await Task.Run(() =>
+    {
+        try
+        {
+            _handle.Duck.Execute($"DROP TABLE IF EXISTS {_target.Stage.Quoted}");
+            _state.GiveBack(Fence);
+        }
+        finally
+        {
+            _handle.Dispose();
+        }
+    });
+
+    private PublishResult Publish(Checkpoint next, CancellationToken cancel)
+    {
+        var duck = _handle.Duck;
+        duck.Execute("BEGIN", cancel: cancel);
+        PublishResult result;
+        try
+        {
+            // First, so that a rival that publishes at the same time conflicts on this row before anything is written.
+            if (!_state.Advance(next, Fence))
+            {
+                throw new FencedException($"{_target.Table} is at {_state.Now()}; this run has fence {Fence} and would publish epoch {next.N}");
+            }
+
+            _request.FailPoint("publish_begun");
+            foreach (var statement in DuckDbTableShape.Statements(_target, _target.Table.Columns(duck), _options.Schema))
+            {
+                duck.Execute(statement, cancel: cancel);
+            }
+
+            result = Apply(duck, cancel);
+            _state.Audit(next, result);
+            duck.Execute($"DROP TABLE {_target.Stage.Quoted}", cancel: cancel);
+            duck.Execute(_target.CreateStage, cancel: cancel);
+            _request.FailPoint("before_commit");
+        }
+        catch (DuckException e) when (e.Error.Type == "TransactionContext" && e.Message.Contains("onflict", StringComparison.Ordinal))
+        {
+            _state.Rollback();
+            throw new FencedException($"another run publishes to {_target.Table} at this moment: {e.Message}");
+        }
+        catch
+        {
+            _state.Rollback();
+            throw;
+        }
+
+        Commit(duck, next);
+        _request.FailPoint("committed");
+        return result;
+    }
+
+    // A conflict is told before anything is written; after any other failure of the log only the file knows.
+    private static void Commit(DuckConnection duck, Checkpoint next)
+    {
+        try
+        {
+            duck.Execute("COMMIT");
+        }
+        catch (DuckException e) when (e.Error.Type is not ("TransactionContext" or "Constraint"))
+        {
+            throw new CommitOutcomeUnknownException($"the commit of epoch {next.N} failed: {e.Message}", e);
+        }
+    }
+
+    private PublishResult Apply(DuckConnection duck, CancellationToken cancel)
+    {
+        var staged = Count(duck, $"SELECT count(*) FROM {_target.Stage.Quoted}", cancel);
+        if (_options.Mode == TableLoadMode.Upsert)
+        {
+            RefuseKeyFaults(duck, cancel);
+        }
+
+        if (Replaces)
+        {
+            var kept = Count(duck, _target.CountKept, cancel);
+            if (kept == 0 && _options.Mode == TableLoadMode.Replace && !_options.AllowEmpty)
+            {
+                throw new EtlException("ETL4419", $"nothing was staged, and replacing {_target.Table} would empty it", "If that is right, say allow_empty: true.") { OptionPath = "allow_empty" };
+            }
+
+            // In place of a swap: the transaction makes it one step, and constraints, defaults and views stay.
+            var removed = duck.ExecuteCount(_target.Clear, cancel: cancel);
+            var added = duck.ExecuteCount(_target.InsertAll, cancel: cancel);
+            return new PublishResult(added, 0, removed, staged - kept, "replaced");
+        }
+
+        if (_options.Mode == TableLoadMode.Append)
+        {
+            return new PublishResult(duck.ExecuteCount(_target.InsertAll, cancel: cancel), 0, 0, 0);
+        }
+
+        var deleted = _target.Delete is { } delete ? duck.ExecuteCount(delete, cancel: cancel) : 0;
+        var updated = _target.Update is { } update ? duck.ExecuteCount(update, cancel: cancel) : 0;
+        var inserted = duck.ExecuteCount(_target.InsertMissing, cancel: cancel);
+        return new PublishResult(inserted, updated, deleted, staged - deleted - updated - inserted);
+    }
+
+    private void RefuseKeyFaults(DuckConnection duck, CancellationToken cancel)
+    {
+        var faults = duck.QueryRows(_target.KeyFaults, cancel: cancel)[0];
+        var key = string.Join(", ", _target.Key);
+        if (faults[1] != "0")
+        {
+            throw new EtlException("ETL4420", $"{faults[1]} rows for {_target.Table} have NULL in the key ({key})", "A key has a value in every row; refuse those rows with a check, or choose another key.") { OptionPath = "key" };
+        }
+
+        if (faults[0] != "0")
+        {
+            throw new EtlException("ETL4421", $"{faults[0]} keys ({key}) come more than once in the rows for {_target.Table}", "Deduplicate by the key before the load.") { OptionPath = "key" };
+        }
+    }
+
+    private static long Count(DuckConnection duck, string sql, CancellationToken cancel) => long.Parse(duck.QueryText(sql, cancel: cancel)!, CultureInfo.InvariantCulture);
+}

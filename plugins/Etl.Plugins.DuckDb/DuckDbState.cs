@@ -1,0 +1,146 @@
+using System.Globalization;
+using Etl.Contracts;
+using Etl.DuckDb;
+
+namespace Etl.Plugins.DuckDb;
+
+/// <summary>
+/// What the target keeps of us, in the schema <c>_etl</c>: a checkpoint row for each load stage, with the fence and the lease, and an
+/// audit row for each epoch. The lease runs on DuckDB's clock.
+/// </summary>
+internal sealed class DuckDbState(DuckConnection duck, CheckpointKey key)
+{
+    public const string Schema = "_etl";
+
+    private const string Mine = "environment = $environment AND pipeline = $pipeline AND stage = $stage";
+
+    private static readonly string[] Tables =
+    [
+        "CREATE SCHEMA IF NOT EXISTS _etl",
+        """
+        CREATE TABLE IF NOT EXISTS _etl.checkpoint (
+            environment VARCHAR NOT NULL, pipeline VARCHAR NOT NULL, stage VARCHAR NOT NULL, fence BIGINT NOT NULL, n BIGINT NOT NULL,
+            batch_id VARCHAR, lease_owner VARCHAR, lease_until TIMESTAMPTZ, value VARCHAR, PRIMARY KEY (environment, pipeline, stage))
+        """,
+        """
+        CREATE TABLE IF NOT EXISTS _etl.epoch (
+            environment VARCHAR NOT NULL, pipeline VARCHAR NOT NULL, stage VARCHAR NOT NULL, n BIGINT NOT NULL, fence BIGINT NOT NULL,
+            batch_id VARCHAR NOT NULL, run_id VARCHAR NOT NULL, plan VARCHAR NOT NULL, rows BIGINT NOT NULL, inserted BIGINT NOT NULL,
+            updated BIGINT NOT NULL, deleted BIGINT NOT NULL, unchanged BIGINT NOT NULL, committed_at TIMESTAMPTZ NOT NULL, value VARCHAR NOT NULL)
+        """,
+    ];
+
+    /// <summary>Makes the tables if they are not there.</summary>
+    public void Create()
+    {
+        foreach (var statement in Tables)
+        {
+            duck.Execute(statement);
+        }
+    }
+
+    /// <summary>Takes the next fence and the lease; <see cref="LeaseHeldException"/> while another owner's lease runs.</summary>
+    public (long Fence, Checkpoint? Checkpoint) Take(string owner, TimeSpan leaseFor) => InTransaction(() =>
+    {
+        var parameters = Parameters(("owner", owner));
+        duck.Execute("INSERT INTO _etl.checkpoint (environment, pipeline, stage, fence, n) VALUES ($environment, $pipeline, $stage, 0, 0) ON CONFLICT DO NOTHING", Parameters());
+        var row = duck.QueryRows($"SELECT fence, value, lease_owner, CAST(lease_until AS VARCHAR), lease_until > now() AND lease_owner <> $owner FROM _etl.checkpoint WHERE {Mine}", parameters)[0];
+        if (row[4] == "true")
+        {
+            throw new LeaseHeldException($"{key} is being loaded by {row[2]} until {row[3]}");
+        }
+
+        var fence = long.Parse(row[0]!, CultureInfo.InvariantCulture) + 1;
+        duck.Execute(
+            $"UPDATE _etl.checkpoint SET fence = $fence, lease_owner = $owner, lease_until = {Until(leaseFor)} WHERE {Mine}",
+            Parameters(("owner", owner), ("fence", fence)));
+        return (fence, row[1] is { } value ? Checkpoint.Parse(value) : null);
+    });
+
+    /// <summary>Prolongs the lease; false when a later fence was taken.</summary>
+    public bool Renew(long fence, TimeSpan leaseFor) =>
+        duck.ExecuteCount($"UPDATE _etl.checkpoint SET lease_until = {Until(leaseFor)} WHERE {Mine} AND fence = $fence", Parameters(("fence", fence))) == 1;
+
+    /// <summary>Ends the lease if it is still this fence's.</summary>
+    public void GiveBack(long fence) =>
+        duck.Execute($"UPDATE _etl.checkpoint SET lease_owner = NULL, lease_until = NULL WHERE {Mine} AND fence = $fence", Parameters(("fence", fence)));
+
+    /// <summary>Moves the checkpoint, inside the publishing transaction; false when the fence or the epoch is not the expected one.</summary>
+    public bool Advance(Checkpoint next, long fence) => duck.ExecuteCount(
+        $"UPDATE _etl.checkpoint SET n = $n, batch_id = $batch, value = $value WHERE {Mine} AND fence = $fence AND n = $before",
+        Parameters(("n", next.N), ("batch", next.BatchId), ("value", next.ToJson()), ("fence", fence), ("before", next.N - 1))) == 1;
+
+    /// <summary>The fence and the epoch as they are, for a message.</summary>
+    public string Now() => duck.QueryRows($"SELECT fence, n FROM _etl.checkpoint WHERE {Mine}", Parameters()) is [var row, ..] ? $"fence {row[0]}, epoch {row[1]}" : "no checkpoint";
+
+    /// <summary>The audit row.</summary>
+    public void Audit(Checkpoint next, PublishResult result) => duck.Execute(
+        """
+        INSERT INTO _etl.epoch (environment, pipeline, stage, n, fence, batch_id, run_id, plan, rows, inserted, updated, deleted, unchanged, committed_at, value)
+        VALUES ($environment, $pipeline, $stage, $n, $fence, $batch, $run, $plan, $rows, $inserted, $updated, $deleted, $unchanged, now(), $value)
+        """,
+        Parameters(
+            ("n", next.N), ("fence", next.Fence), ("batch", next.BatchId), ("run", next.RunId), ("plan", next.PlanHash), ("rows", next.Rows), ("inserted", result.Inserted),
+            ("updated", result.Updated), ("deleted", result.Deleted), ("unchanged", result.Unchanged), ("value", next.ToJson())));
+
+    /// <summary>Whether exactly this attempt is committed: now, or earlier with later epochs on top.</summary>
+    public bool Holds(Checkpoint next) => duck.QueryText(
+        "SELECT count(*) FROM _etl.epoch WHERE environment = $environment AND pipeline = $pipeline AND stage = $stage AND n = $n AND batch_id = $batch",
+        Parameters(("n", next.N), ("batch", next.BatchId))) == "1";
+
+    /// <summary>Drops what ended runs staged under this key.</summary>
+    public void DropStale(string prefix)
+    {
+        foreach (var row in duck.QueryRows(
+            "SELECT table_name FROM information_schema.tables WHERE table_catalog = current_database() AND table_schema = '_etl' AND starts_with(table_name, $prefix)",
+            new Dictionary<string, object> { ["prefix"] = prefix }))
+        {
+            duck.Execute($"DROP TABLE IF EXISTS {SqlText.Quote(Schema, row[0]!)}");
+        }
+    }
+
+    /// <summary>Commits what <paramref name="work"/> did, or rolls it back.</summary>
+    public T InTransaction<T>(Func<T> work)
+    {
+        duck.Execute("BEGIN");
+        T result;
+        try
+        {
+            result = work();
+        }
+        catch
+        {
+            Rollback();
+            throw;
+        }
+
+        duck.Execute("COMMIT");
+        return result;
+    }
+
+    /// <summary>Rolls back, if DuckDB has not done so by itself.</summary>
+    public void Rollback()
+    {
+        try
+        {
+            duck.Execute("ROLLBACK");
+        }
+        catch (DuckException e) when (e.Error.Message.Contains("no transaction is active", StringComparison.OrdinalIgnoreCase))
+        {
+            return;
+        }
+    }
+
+    private static string Until(TimeSpan leaseFor) => $"now() + INTERVAL {((long)leaseFor.TotalMilliseconds).ToString(CultureInfo.InvariantCulture)} MILLISECONDS";
+
+    private Dictionary<string, object> Parameters(params ReadOnlySpan<(string Name, object Value)> more)
+    {
+        var parameters = new Dictionary<string, object> { ["environment"] = key.Environment, ["pipeline"] = key.Pipeline, ["stage"] = key.Stage };
+        foreach (var (name, value) in more)
+        {
+            parameters[name] = value;
+        }
+
+        return parameters;
+    }
+}

@@ -1,0 +1,124 @@
+using Apache.Arrow;
+using Etl.Contracts;
+using Etl.DuckDb;
+
+namespace Etl.Plugins.DuckDb;
+
+/// <summary>Options of <c>load: table</c> on a DuckDB file.</summary>
+public sealed record DuckDbTableLoadOptions : TableLoadOptions;
+
+/// <summary>Rules of <see cref="DuckDbTableLoadOptions"/>.</summary>
+public sealed class DuckDbTableLoadRules : TableLoadRules<DuckDbTableLoadOptions>;
+
+/// <summary>Loads a table of a DuckDB file: staged beside it, published with its checkpoint in one transaction.</summary>
+[Loader("table", "Loads a table of a DuckDB file.", For = "duckdb")]
+public sealed class DuckDbTableLoader(DuckDbTableLoadOptions options, DuckDbConnection connection) : ILoader
+{
+    /// <inheritdoc/>
+    public LoadPlan Describe(RowSchema input)
+    {
+        if (input.HasOp && options.Mode == TableLoadMode.Append)
+        {
+            throw new EtlException("ETL3021", "append cannot apply deletions, and its input has them (_op)", "Use mode: upsert with a key, or drop deleted_when.") { OptionPath = "mode" };
+        }
+
+        var target = Target(input);
+        return new LoadPlan(
+            options.Mode switch { TableLoadMode.Append => LoadMode.Append, TableLoadMode.Upsert => LoadMode.Upsert, _ => LoadMode.Replace },
+            options.Key,
+            $"{connection.Display}: {target.Table}",
+            "exactly-once effect: rows, checkpoint and audit are committed in one transaction",
+            [.. target.Publishing(options.Mode).Prepend(options.Schema.Create ? target.CreateTable : null).OfType<string>()],
+            options.OnExcluded == OnExcluded.Delete);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<ILoadSession> OpenAsync(LoadRequest request, CancellationToken cancel)
+    {
+        var target = Target(request.Schema) with { Stage = new DuckDbTable(DuckDbState.Schema, $"stage_{request.Key.ShortName}") };
+        return await Task.Run(() => DuckDbLoadSession.Open(connection, options, target, request, cancel), cancel);
+    }
+
+    private DuckDbTarget Target(RowSchema input)
+    {
+        for (var i = 0; i < options.Key.Count; i++)
+        {
+            input.Require(options.Key[i], $"key[{i}]");
+        }
+
+        return new DuckDbTarget(
+            connection.Table(options.Table),
+            new DuckDbTable(DuckDbState.Schema, "stage"),
+            [.. input.Arrow.FieldsList.Where(f => f.Name != RowSchema.OpColumn)],
+            [.. options.Key.Select(k => input.Require(k).Name)],
+            input.HasOp);
+    }
+}
+
+/// <summary>The SQL of a load. <c>_op</c> is staged and obeyed, and never stored.</summary>
+/// <param name="Table">The table.</param>
+/// <param name="Stage">Where rows wait.</param>
+/// <param name="Fields">Columns to store.</param>
+/// <param name="Key">Of upsert; empty otherwise.</param>
+/// <param name="HasOp">Whether staged rows can be deletions.</param>
+internal sealed record DuckDbTarget(DuckDbTable Table, DuckDbTable Stage, IReadOnlyList<Field> Fields, IReadOnlyList<string> Key, bool HasOp)
+{
+    private string Names => string.Join(", ", Fields.Select(f => SqlText.Quote(f.Name)));
+
+    private string Values => string.Join(", ", Fields.Select(f => $"s.{SqlText.Quote(f.Name)}"));
+
+    private string Same => string.Join(" AND ", Key.Select(k => $"t.{SqlText.Quote(k)} = s.{SqlText.Quote(k)}"));
+
+    private string Kept => HasOp ? $"s.{SqlText.Quote(RowSchema.OpColumn)} <> '{RowSchema.OpDelete}'" : "true";
+
+    public string CreateTable => $"CREATE TABLE {Table.Quoted} ({string.Join(", ", Fields.Select(f => $"{SqlText.Quote(f.Name)} {DuckType.Of(f.DataType)}{(f.IsNullable ? "" : " NOT NULL")}"))})";
+
+    public string CreateStage
+    {
+        get
+        {
+            var columns = Fields.Select(f => $"{SqlText.Quote(f.Name)} {DuckType.Of(f.DataType)}");
+            return $"CREATE TABLE {Stage.Quoted} ({string.Join(", ", HasOp ? columns.Append($"{SqlText.Quote(RowSchema.OpColumn)} VARCHAR NOT NULL") : columns)})";
+        }
+    }
+
+    /// <summary>Staged rows that are no deletions.</summary>
+    public string CountKept => $"SELECT count(*) FROM {Stage.Quoted} AS s WHERE {Kept}";
+
+    /// <summary>How many keys are staged more than once, and how many rows lack a part of their key.</summary>
+    public string KeyFaults
+    {
+        get
+        {
+            var keys = string.Join(", ", Key.Select(SqlText.Quote));
+            return $"SELECT (SELECT count(*) FROM (SELECT {keys} FROM {Stage.Quoted} GROUP BY ALL HAVING count(*) > 1)), (SELECT count(*) FROM {Stage.Quoted} WHERE {string.Join(" OR ", Key.Select(k => $"{SqlText.Quote(k)} IS NULL"))})";
+        }
+    }
+
+    public string Clear => $"DELETE FROM {Table.Quoted}";
+
+    public string InsertAll => $"INSERT INTO {Table.Quoted} ({Names}) SELECT {Values} FROM {Stage.Quoted} AS s WHERE {Kept}";
+
+    public string? Delete => HasOp ? $"DELETE FROM {Table.Quoted} AS t USING {Stage.Quoted} AS s WHERE {Same} AND s.{SqlText.Quote(RowSchema.OpColumn)} = '{RowSchema.OpDelete}'" : null;
+
+    /// <summary>Only rows that differ: what is equal is neither written nor counted as updated. Null when all columns are of the key.</summary>
+    public string? Update
+    {
+        get
+        {
+            var others = Fields.Where(f => !Key.Contains(f.Name)).Select(f => SqlText.Quote(f.Name)).ToArray();
+            return others.Length == 0 ? null :
+                $"UPDATE {Table.Quoted} AS t SET {string.Join(", ", others.Select(c => $"{c} = s.{c}"))} FROM {Stage.Quoted} AS s WHERE {Same} AND {Kept} AND ({string.Join(" OR ", others.Select(c => $"t.{c} IS DISTINCT FROM s.{c}"))})";
+        }
+    }
+
+    public string InsertMissing => $"{InsertAll} AND NOT EXISTS (SELECT 1 FROM {Table.Quoted} AS t WHERE {Same})";
+
+    /// <summary>The statements that a publish issues, for the plan.</summary>
+    public IEnumerable<string> Publishing(TableLoadMode mode) => mode switch
+    {
+        TableLoadMode.Append => [InsertAll],
+        TableLoadMode.Replace => [Clear, InsertAll],
+        _ => new[] { Delete, Update, InsertMissing }.OfType<string>(),
+    };
+}
