@@ -88,7 +88,7 @@ internal sealed record LiveTable(TableName Name, uint Oid, char Kind, long? Esti
 
         await using (var command = new NpgsqlCommand("SELECT oid, CASE WHEN typcategory = 'A' THEN typelem ELSE 0 END, format_type(oid, -1) FROM pg_type WHERE oid = ANY($1)", session))
         {
-            command.Parameters.AddWithValue(columns.Select(c => c.TypeOid).Distinct().ToArray());
+            command.Parameters.Add(new NpgsqlParameter { Value = columns.Select(c => c.TypeOid).Distinct().ToArray(), NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Array | NpgsqlTypes.NpgsqlDbType.Oid });
             await using var reader = await command.ExecuteReaderAsync(cancel);
             while (await reader.ReadAsync(cancel))
             {

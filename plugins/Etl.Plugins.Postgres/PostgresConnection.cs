@@ -111,6 +111,22 @@ public sealed class PostgresConnection : IConnection, ITableCatalog, IScriptRunn
         return OpenAsync(_target.Value, cancel);
     }
 
+    /// <summary>Ends a session of this connection that its client has left, at the server.</summary>
+    internal async ValueTask EndBackendAsync(int processId)
+    {
+        try
+        {
+            await using var session = await OpenSourceAsync(CancellationToken.None);
+            await using var command = new NpgsqlCommand("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND application_name = 'etl' AND usename = current_user", session);
+            command.Parameters.AddWithValue(processId);
+            await command.ExecuteScalarAsync();
+        }
+        catch (Exception e) when (e is EtlException or NpgsqlException)
+        {
+            // It then ends by itself when it next writes to the lost client; the caller is being cancelled and has its error.
+        }
+    }
+
     private async ValueTask<NpgsqlConnection> OpenAsync(NpgsqlDataSource pool, CancellationToken cancel)
     {
         try

@@ -42,12 +42,12 @@ public sealed class PostgresQueryExtractor(PostgresQueryExtractOptions options, 
         var snapshot = await SourceSnapshot.TakeAsync(connection, cancel);
         try
         {
-            SourcePositions.Require(request.From, Kind, snapshot.Identity, "the query's database");
             var live = await LiveTable.OfQueryAsync(snapshot.Session, query, cancel);
             var select = SourceColumns.Select("the query's result", live, request.Schema, tableSaysNull: false, deletedWhen);
             var increment = new Increment([], []);
             if (options.Incremental is { } incremental)
             {
+                SourcePositions.Require(request.From, Kind, snapshot.Identity, "the query's database");
                 var cursor = LiveTable.Find(live, incremental.Cursor)
                     ?? throw new EtlException("ETL4457", $"the query's result has no column '{incremental.Cursor}'", "The increment needs its cursor.") { OptionPath = "incremental.cursor" };
                 increment = await Increment.ByCursorAsync(snapshot, relation, "the query", cursor, incremental, request.From?.Position, oldest, cancel);

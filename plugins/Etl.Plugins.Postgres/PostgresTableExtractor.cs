@@ -46,11 +46,10 @@ public sealed class PostgresTableExtractor(PostgresTableExtractOptions options, 
                 ?? throw new EtlException("ETL4456", $"there is no table {name} in {connection.Display}, or the user may not see its schema", "Check the name and the connection's schema.") { OptionPath = "table" };
             var select = SourceColumns.Select(table.Name.ToString(), table.Columns, request.Schema, tableSaysNull: table.Kind is 'r' or 'p', deletedWhen);
             var identity = FormattableString.Invariant($"{snapshot.Identity}/{table.Oid}");
-            SourcePositions.Require(request.From, Kind, identity, table.Name.ToString());
-
             var increment = new Increment([], []);
             if (options.Incremental is { } incremental)
             {
+                SourcePositions.Require(request.From, Kind, identity, table.Name.ToString());
                 var cursor = table.Find(incremental.Cursor)
                     ?? throw new EtlException("ETL4457", $"{table.Name} is not what its contract says: column '{incremental.Cursor}' is not there", "The increment needs its cursor.") { OptionPath = "incremental.cursor" };
                 increment = table.HasTransactionIds

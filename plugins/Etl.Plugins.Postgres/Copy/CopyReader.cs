@@ -14,9 +14,9 @@ internal static class CopyReader
     private const long BatchBytes = 16 << 20;
 
     /// <summary>Reads a query to its end. Each batch is the receiver's; the session is free again when the enumeration ends.</summary>
-    public static async IAsyncEnumerable<RecordBatch> ReadAsync(NpgsqlConnection session, string query, Schema schema, int batchRows, [EnumeratorCancellation] CancellationToken cancel)
+    public static async IAsyncEnumerable<RecordBatch> ReadAsync(PostgresConnection connection, NpgsqlConnection session, string query, Schema schema, int batchRows, [EnumeratorCancellation] CancellationToken cancel)
     {
-        await using var stream = await session.BeginRawBinaryCopyAsync($"COPY ({query}\n) TO STDOUT (FORMAT BINARY)", cancel);
+        await using var stream = await BeginAsync(connection, session, query, cancel);
         using var builder = new RecordBatchBuilder(schema, batchRows);
         var pump = new Pump(stream, new CopyDecoder(builder, batchRows, BatchBytes));
 
@@ -41,6 +41,22 @@ internal static class CopyReader
             }
 
             yield return batch;
+        }
+    }
+
+    // The server's first answer may wait for the first row. A cancellation until then makes the driver drop the session without a word to the
+    // server, where the query would go on.
+    private static async Task<NpgsqlRawCopyStream> BeginAsync(PostgresConnection connection, NpgsqlConnection session, string query, CancellationToken cancel)
+    {
+        var backend = session.ProcessID;
+        try
+        {
+            return await session.BeginRawBinaryCopyAsync($"COPY ({query}\n) TO STDOUT (FORMAT BINARY)", cancel);
+        }
+        catch (OperationCanceledException)
+        {
+            await connection.EndBackendAsync(backend);
+            throw;
         }
     }
 

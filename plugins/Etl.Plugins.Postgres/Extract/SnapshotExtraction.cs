@@ -38,7 +38,7 @@ internal sealed class SnapshotExtraction(SourceSnapshot snapshot, IReadOnlyList<
         var session = ownsSession ? snapshot.Session : await SourceSnapshot.JoinAsync(snapshot.Connection, split.Spec["snapshot"]!.GetValue<string>(), cancel);
         try
         {
-            await foreach (var batch in CopyReader.ReadAsync(session, query, schema, batchRows, cancel))
+            await foreach (var batch in CopyReader.ReadAsync(snapshot.Connection, session, query, schema, batchRows, cancel))
             {
                 yield return batch;
             }
@@ -51,7 +51,7 @@ internal sealed class SnapshotExtraction(SourceSnapshot snapshot, IReadOnlyList<
             }
             else
             {
-                await session.DisposeAsync();
+                await SourceSnapshot.CloseAsync(session);
             }
         }
     }

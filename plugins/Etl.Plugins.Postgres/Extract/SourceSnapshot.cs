@@ -91,9 +91,21 @@ internal sealed class SourceSnapshot : IAsyncDisposable
         return value is DBNull ? null : value;
     }
 
-    // Returning to the pool rolls the transaction back.
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => Session.DisposeAsync();
+    public ValueTask DisposeAsync() => CloseAsync(Session);
+
+    /// <summary>Returns a session to the pool, which rolls its transaction back.</summary>
+    public static async ValueTask CloseAsync(NpgsqlConnection session)
+    {
+        try
+        {
+            await session.DisposeAsync();
+        }
+        catch (Exception e) when (e is NpgsqlException or IOException)
+        {
+            // It was lost, so there is nothing to roll back or to return; an error from here would hide the one that tells why.
+        }
+    }
 
     private async ValueTask BeginAsync(CancellationToken cancel)
     {
