@@ -38,4 +38,10 @@ public sealed class CommitOutcomeUnknownException(string message, Exception? inn
 public sealed class FencedException(string message) : EtlException("ETL4302", message, "Another run of this pipeline is newer. Look at `etl runs list`.");
 
 /// <summary>Another live run holds the lease of this pipeline's target (exit code 4).</summary>
-public sealed class LeaseHeldException(string message) : EtlException("ETL4303", message, "Wait for it, or run with --wait.");
+/// <param name="message">Who holds it, and for how long.</param>
+/// <param name="owner">What the holder gave as <see cref="LoadRequest.Owner"/>; null when that is not known.</param>
+public sealed class LeaseHeldException(string message, string? owner = null) : EtlException("ETL4303", message, "Wait for it, or run with --wait.")
+{
+    /// <summary>What the holder gave as its name; null when that is not known.</summary>
+    public string? Owner { get; } = owner;
+}

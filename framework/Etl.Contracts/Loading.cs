@@ -56,9 +56,10 @@ public sealed record LoadPlan(LoadMode Mode, IReadOnlyList<string> Key, string T
 /// <param name="FullRefresh">The source is read whole: the target is replaced by what is staged, in one step, whatever the mode.</param>
 /// <param name="Owner">Names this process in the lease, such as <c>host:pid</c>.</param>
 /// <param name="LeaseFor">The lease ends by itself after this, on the target's clock, unless renewed.</param>
+/// <param name="GoneOwner">An owner whose process is known to have ended: its lease is taken as if it had run out. Null for none.</param>
 /// <param name="FailPoint">Called with the name of each point where a test may stop the process; does nothing in production.</param>
 public sealed record LoadRequest(
-    CheckpointKey Key, RowSchema Schema, string RunId, bool FullRefresh, string Owner, TimeSpan LeaseFor, Action<string> FailPoint);
+    CheckpointKey Key, RowSchema Schema, string RunId, bool FullRefresh, string Owner, TimeSpan LeaseFor, Action<string> FailPoint, string? GoneOwner = null);
 
 /// <summary>
 /// One run's hold on one target. Order of calls: <see cref="StageAsync"/> any number of times, several at once; then

@@ -22,7 +22,7 @@ public sealed record DuckDbConnectionOptions
 
 /// <summary>A DuckDB database file.</summary>
 [ConnectionType("duckdb", "A DuckDB database file, opened once in this process and shared.")]
-public sealed class DuckDbConnection(DuckDbConnectionOptions options, PluginContext context) : IConnection, ITableCatalog
+public sealed class DuckDbConnection(DuckDbConnectionOptions options, PluginContext context) : IConnection, ITableCatalog, IScriptRunner
 {
     private readonly string _path = System.IO.Path.GetFullPath(options.Path, context.ProjectFolder);
 
@@ -71,7 +71,19 @@ public sealed class DuckDbConnection(DuckDbConnectionOptions options, PluginCont
         cancel);
 
     /// <inheritdoc/>
+    public async ValueTask ExecuteScriptAsync(string sql, CancellationToken cancel) => await Task.Run(
+        () =>
+        {
+            using var handle = Open(mustExist: false);
+            handle.Duck.Execute(sql, cancel: cancel);
+        },
+        cancel);
+
+    /// <inheritdoc/>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    /// <summary>Whether the file is there.</summary>
+    internal bool Exists => File.Exists(_path);
 
     /// <summary><c>table</c> or <c>schema.table</c> as an option writes it.</summary>
     internal DuckDbTable Table(string name) => name.Split('.', 2) is [var schema, var table] ? new DuckDbTable(schema, table) : new DuckDbTable(options.Schema, name);
@@ -83,6 +95,7 @@ public sealed class DuckDbConnection(DuckDbConnectionOptions options, PluginCont
             throw new EtlException("ETL4411", $"there is no DuckDB file {options.Path}", $"Looked for {_path}. Check the connection's path.");
         }
 
+        System.IO.Directory.CreateDirectory(System.IO.Path.GetDirectoryName(_path)!);
         return DuckDbHandle.Open(_path, options.ReadOnly, context.MemoryBytes);
     }
 

@@ -39,15 +39,22 @@ internal sealed class DuckDbState(DuckConnection duck, CheckpointKey key)
         }
     }
 
+    /// <summary>What was last committed; takes nothing and creates nothing.</summary>
+    public Checkpoint? Read() =>
+        duck.QueryText("SELECT count(*)::VARCHAR FROM information_schema.tables WHERE table_schema = '_etl' AND table_name = 'checkpoint'") is "1"
+        && duck.QueryText($"SELECT value FROM _etl.checkpoint WHERE {Mine}", Parameters()) is { } value
+            ? Checkpoint.Parse(value)
+            : null;
+
     /// <summary>Takes the next fence and the lease; <see cref="LeaseHeldException"/> while another owner's lease runs.</summary>
-    public (long Fence, Checkpoint? Checkpoint) Take(string owner, TimeSpan leaseFor) => InTransaction(() =>
+    public (long Fence, Checkpoint? Checkpoint) Take(string owner, string? goneOwner, TimeSpan leaseFor) => InTransaction(() =>
     {
-        var parameters = Parameters(("owner", owner));
+        var parameters = Parameters(("gone", goneOwner ?? ""));
         duck.Execute("INSERT INTO _etl.checkpoint (environment, pipeline, stage, fence, n) VALUES ($environment, $pipeline, $stage, 0, 0) ON CONFLICT DO NOTHING", Parameters());
-        var row = duck.QueryRows($"SELECT fence, value, lease_owner, CAST(lease_until AS VARCHAR), lease_until > now() AND lease_owner <> $owner FROM _etl.checkpoint WHERE {Mine}", parameters)[0];
+        var row = duck.QueryRows($"SELECT fence, value, lease_owner, CAST(lease_until AS VARCHAR), lease_until > now() AND lease_owner <> $gone FROM _etl.checkpoint WHERE {Mine}", parameters)[0];
         if (row[4] == "true")
         {
-            throw new LeaseHeldException($"{key} is being loaded by {row[2]} until {row[3]}");
+            throw new LeaseHeldException($"{key} is being loaded by {row[2]} until {row[3]}", row[2]);
         }
 
         var fence = long.Parse(row[0]!, CultureInfo.InvariantCulture) + 1;

@@ -33,6 +33,20 @@ public sealed class DuckDbTableLoader(DuckDbTableLoadOptions options, DuckDbConn
     }
 
     /// <inheritdoc/>
+    public async ValueTask<Checkpoint?> ReadCheckpointAsync(CheckpointKey key, CancellationToken cancel) => await Task.Run(
+        () =>
+        {
+            if (!connection.Exists)
+            {
+                return null;
+            }
+
+            using var handle = connection.Open(mustExist: true);
+            return new DuckDbState(handle.Duck, key).Read();
+        },
+        cancel);
+
+    /// <inheritdoc/>
     public async ValueTask<ILoadSession> OpenAsync(LoadRequest request, CancellationToken cancel)
     {
         var target = Target(request.Schema) with { Stage = new DuckDbTable(DuckDbState.Schema, $"stage_{request.Key.ShortName}") };

@@ -27,19 +27,24 @@ internal sealed class SqliteState(SqliteSession session, CheckpointKey key)
     ];
 
     /// <summary>Takes the next fence and the lease; inside a write transaction.</summary>
-    public (long Fence, Checkpoint? Checkpoint) Take(string owner, TimeSpan leaseFor)
+    public (long Fence, Checkpoint? Checkpoint) Take(string owner, string? goneOwner, TimeSpan leaseFor)
     {
         foreach (var statement in Ddl)
         {
             session.Execute(statement);
         }
 
-        using (var held = session.Prepare($"select owner, (lease_until - {Now}) / 1000 from _etl_checkpoint where id = ? and lease_until > {Now}"))
+        using (var held = session.Prepare($"select owner, (lease_until - {Now}) / 1000 from _etl_checkpoint where id = ?1 and lease_until > {Now} and owner is not ?2"))
         {
             held.Bind(1, _id);
+            if (goneOwner is not null)
+            {
+                held.Bind(2, goneOwner);
+            }
+
             if (held.Step())
             {
-                throw new LeaseHeldException(string.Create(CultureInfo.InvariantCulture, $"{held.String(0)} is loading {_id}; its lease ends in {held.Integer(1)} s unless it is renewed"));
+                throw new LeaseHeldException(string.Create(CultureInfo.InvariantCulture, $"{held.String(0)} is loading {_id}; its lease ends in {held.Integer(1)} s unless it is renewed"), held.String(0));
             }
         }
 

@@ -26,7 +26,7 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
     {
         if (request.From is not null)
         {
-            throw new EtlException("ETL4602", "--from and --to need a declared `backfill`, which this version does not have", "Run with --full-refresh to load everything anew.");
+            throw new EtlException("ETL4606", "--from and --to need a declared `backfill`, which this version does not have", "Run with --full-refresh to load everything anew.");
         }
 
         return await Guarded(() => Runner(request.Scope).RunAsync(
@@ -138,10 +138,10 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
 
     public Task<string> ExecuteAsync(Scope scope, string connection, string file, CancellationToken cancel) => Guarded(async () =>
     {
-        var sql = File.Exists(file) ? await File.ReadAllTextAsync(file, cancel) : throw new EtlException("ETL4604", $"there is no file '{file}'", "Give the path of an SQL script.");
+        var sql = File.Exists(file) ? await File.ReadAllTextAsync(file, cancel) : throw new EtlException("ETL4608", $"there is no file '{file}'", "Give the path of an SQL script.");
         var project = PipelineRunner.OpenProject(file, EnvironmentOf(scope));
         await using var opened = ConnectionPool.OpenOne(project, Factory(scope, project), _redactor, connection);
-        var runner = opened as IScriptRunner ?? throw new EtlException("ETL4605", $"connection '{connection}' runs no SQL scripts");
+        var runner = opened as IScriptRunner ?? throw new EtlException("ETL4609", $"connection '{connection}' runs no SQL scripts");
         await runner.ExecuteScriptAsync(sql, cancel);
         return opened.Display;
     });
@@ -250,7 +250,7 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
         File.Exists(pipeline) || pipeline.EndsWith(".yaml", StringComparison.OrdinalIgnoreCase) || pipeline.EndsWith(".yml", StringComparison.OrdinalIgnoreCase)
             ? pipeline
             : Directory.EnumerateFiles(Environment.CurrentDirectory, pipeline + ".yaml", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 4 }).Order(StringComparer.Ordinal).FirstOrDefault()
-                ?? throw new EtlException("ETL4603", $"there is no pipeline '{pipeline}'", "Give the path of its file.");
+                ?? throw new EtlException("ETL4607", $"there is no pipeline '{pipeline}'", "Give the path of its file.");
 
     private static IEnumerable<string> PipelineFiles(string path) => !Directory.Exists(path)
         ? [path]

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Etl.Contracts;
 using Etl.Runtime.Compilation;
 using Etl.Runtime.Definition;
+using Etl.Runtime.Ledger;
 using Etl.Runtime.Reports;
 using Etl.Runtime.Telemetry;
 
@@ -166,12 +167,17 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
     {
         var request = new LoadRequest(
             Publisher.KeyOf(pipeline, load), load.Schema, settings.RunId, settings.FullRefresh,
-            $"{Environment.MachineName}:{Environment.ProcessId}", LeaseKeeper.LeaseFor, FailPoints.Current.Hit);
+            ProcessIdentity.Current.ToString(), LeaseKeeper.LeaseFor, FailPoints.Current.Hit);
         while (true)
         {
             try
             {
                 return await load.Loader.OpenAsync(request, cancel);
+            }
+            catch (LeaseHeldException held) when (request.GoneOwner is null && ProcessIdentity.Parse(held.Owner)?.IsGone() == true)
+            {
+                settings.Log.ForStage(load.Id).Warn("the lease of {owner} is taken over: its process is gone", ("owner", held.Owner));
+                request = request with { GoneOwner = held.Owner };
             }
             catch (LeaseHeldException) when (settings.Wait)
             {

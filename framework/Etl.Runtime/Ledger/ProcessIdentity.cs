@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Globalization;
 
 namespace Etl.Runtime.Ledger;
 
@@ -14,6 +15,16 @@ public sealed record ProcessIdentity(string Host, int Id, long StartedAtSeconds)
 
     /// <summary>This process.</summary>
     public static ProcessIdentity Current { get; } = Of(Process.GetCurrentProcess());
+
+    /// <summary><c>host:id:start</c>, as the owner of a lease.</summary>
+    public override string ToString() => FormattableString.Invariant($"{Host}:{Id}:{StartedAtSeconds}");
+
+    /// <summary>Reads what <see cref="ToString"/> gives; null for anything else.</summary>
+    public static ProcessIdentity? Parse(string? text) =>
+        text?.Split(':') is [var host, var id, var start]
+        && int.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && long.TryParse(start, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+            ? new ProcessIdentity(host, number, seconds)
+            : null;
 
     /// <summary>Whether it is known to have ended. Of another machine nothing is known, so false.</summary>
     public bool IsGone()

@@ -77,7 +77,7 @@ internal sealed class CheckpointStore(CheckpointKey key)
     /// Takes the next fence and the lease, and gives what is committed. <see cref="LeaseHeldException"/> while another owner's lease runs, or while another
     /// publishes.
     /// </summary>
-    public async ValueTask<(long Fence, Checkpoint? Checkpoint)> AcquireAsync(NpgsqlConnection session, string owner, TimeSpan leaseFor, CancellationToken cancel)
+    public async ValueTask<(long Fence, Checkpoint? Checkpoint)> AcquireAsync(NpgsqlConnection session, string owner, string? goneOwner, TimeSpan leaseFor, CancellationToken cancel)
     {
         try
         {
@@ -100,9 +100,9 @@ internal sealed class CheckpointStore(CheckpointKey key)
             await using (var update = Command(session,
                 $"""
                 UPDATE {Schema}.checkpoint SET fence = fence + 1, lease_owner = $4, lease_until = clock_timestamp() + $5
-                WHERE environment = $1 AND pipeline = $2 AND stage = $3 AND (lease_owner IS NULL OR lease_owner = $4 OR lease_until < clock_timestamp())
+                WHERE environment = $1 AND pipeline = $2 AND stage = $3 AND (lease_owner IS NULL OR lease_owner = $4 OR lease_owner = $6 OR lease_until < clock_timestamp())
                 RETURNING fence, checkpoint
-                """, owner, leaseFor))
+                """, owner, leaseFor, goneOwner ?? owner))
             await using (var reader = await update.ExecuteReaderAsync(cancel))
             {
                 if (!await reader.ReadAsync(cancel))
@@ -203,7 +203,7 @@ internal sealed class CheckpointStore(CheckpointKey key)
             $"SELECT lease_owner, ceil(extract(epoch FROM lease_until - clock_timestamp()))::bigint FROM {Schema}.checkpoint WHERE environment = $1 AND pipeline = $2 AND stage = $3");
         await using var reader = await command.ExecuteReaderAsync(cancel);
         await reader.ReadAsync(cancel);
-        return new LeaseHeldException($"{reader.GetString(0)} holds the lease of {key} for another {reader.GetInt64(1)} s unless it is renewed");
+        return new LeaseHeldException($"{reader.GetString(0)} holds the lease of {key} for another {reader.GetInt64(1)} s unless it is renewed", reader.GetString(0));
     }
 
     private NpgsqlCommand Command(NpgsqlConnection session, string sql, params ReadOnlySpan<object> values)
