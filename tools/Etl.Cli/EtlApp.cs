@@ -1,4 +1,3 @@
-using System.Globalization;
 using Etl.Contracts;
 using Etl.Runtime;
 using Etl.Runtime.Compilation;
@@ -153,9 +152,7 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
         foreach (var load in compiled.Nodes.OfType<LoadNode>())
         {
             var checkpoint = await load.Loader.ReadCheckpointAsync(new CheckpointKey(compiled.Project.Environment, compiled.Definition.Id, load.Id), cancel);
-            var summary = checkpoint is null ? null : string.Create(
-                CultureInfo.InvariantCulture,
-                $"epoch {checkpoint.N}, committed {checkpoint.CommittedAt:yyyy-MM-dd HH:mm:ss}Z by run {checkpoint.RunId}; next run reads what is beyond {string.Join("; ", checkpoint.Sources.Select(s => $"{s.Key} {s.Value.Position.ToJsonString()}"))}");
+            var summary = checkpoint is null ? null : $"the next run reads what is beyond {CheckpointText.Describe(checkpoint)}";
             states.Add(new TargetState(load.Id, load.Plan.Target, checkpoint, summary));
         }
 
