@@ -29,7 +29,7 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
         }
 
         return await Guarded(() => Runner(request.Scope).RunAsync(
-            new Runtime.RunRequest(Find(request.Pipeline))
+            new PipelineRunRequest(Find(request.Pipeline))
             {
                 Environment = EnvironmentOf(request.Scope),
                 Params = request.Parameters,
@@ -184,7 +184,7 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
 
     private async Task<CompiledPipeline> CompileAsync(Scope scope, string file, IReadOnlyDictionary<string, string> parameters, DateOnly? date, Action<IReadOnlyList<Diagnostic>> warn, bool connects = false)
     {
-        var request = new Runtime.RunRequest(file) { Environment = EnvironmentOf(scope), Params = parameters, Date = date, Warn = warn, Redactor = _redactor, Connects = connects };
+        var request = new PipelineRunRequest(file) { Environment = EnvironmentOf(scope), Params = parameters, Date = date, Warn = warn, Redactor = _redactor, Connects = connects };
         var (pipeline, catalog) = await Runner(scope).CompileAsync(request);
         _owned.Add(catalog);
         return pipeline;
