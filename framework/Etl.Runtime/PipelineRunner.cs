@@ -19,7 +19,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
     /// Runs a pipeline and reports how it ended, whatever happened once it was compiled. Throws <see cref="InvalidPipelineException"/> for a pipeline that does
     /// not compile: then nothing was connected.
     /// </summary>
-    public async Task<RunReport> RunAsync(RunRequest request, CancellationToken cancel)
+    public async Task<RunReport> RunAsync(PipelineRunRequest request, CancellationToken cancel)
     {
         var run = NewRun(request);
         var project = OpenProject(request.File, request.Environment, ref run, request.Date);
@@ -37,7 +37,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
     }
 
     /// <summary>Compiles without connecting; throws <see cref="InvalidPipelineException"/> with all problems.</summary>
-    public async Task<(CompiledPipeline Pipeline, PluginCatalog Catalog)> CompileAsync(RunRequest request)
+    public async Task<(CompiledPipeline Pipeline, PluginCatalog Catalog)> CompileAsync(PipelineRunRequest request)
     {
         var run = NewRun(request);
         var project = OpenProject(request.File, request.Environment, ref run, request.Date);
@@ -71,7 +71,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
     }
 
     private async Task<CompiledPipeline> CompileAsync(
-        string file, Project project, RunContext run, PluginCatalog catalog, ByteSize memory, RunRequest request)
+        string file, Project project, RunContext run, PluginCatalog catalog, ByteSize memory, PipelineRunRequest request)
     {
         var bag = new DiagnosticBag();
         var definition = PipelineReader.Read(file, project, run, bag);
@@ -86,7 +86,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         return pipeline;
     }
 
-    private async Task<RunReport> ExecuteAsync(CompiledPipeline pipeline, RunContext run, RunRequest request, ByteSize memory, CancellationToken cancel)
+    private async Task<RunReport> ExecuteAsync(CompiledPipeline pipeline, RunContext run, PipelineRunRequest request, ByteSize memory, CancellationToken cancel)
     {
         using var span = EtlTelemetry.StartRun(run.Id, pipeline.Definition.Id, pipeline.Project.Environment);
         using var limit = new CancellationTokenSource(pipeline.Definition.Policies.Timeout ?? Timeout.InfiniteTimeSpan, time);
@@ -164,7 +164,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
             : throw new EtlException("ETL4613", $"the connection '{name}' cannot keep the ledger", "`ledger` in etl.yaml names a connection of type postgres, or is left out for a file in the state folder.");
     }
 
-    private RunContext NewRun(RunRequest request)
+    private RunContext NewRun(PipelineRunRequest request)
     {
         var now = time.GetUtcNow();
         var id = $"{now:yyyyMMdd'T'HHmmss}-{Convert.ToHexStringLower(System.Security.Cryptography.RandomNumberGenerator.GetBytes(3))}";

@@ -49,9 +49,9 @@ internal sealed class DuckDbState(DuckConnection duck, CheckpointKey key)
     /// <summary>Takes the next fence and the lease; <see cref="LeaseHeldException"/> while another owner's lease runs.</summary>
     public (long Fence, Checkpoint? Checkpoint) Take(string owner, string? goneOwner, TimeSpan leaseFor) => InTransaction(() =>
     {
-        var parameters = Parameters(("gone", goneOwner ?? ""));
+        var parameters = Parameters(("owner", owner), ("gone", goneOwner ?? owner));
         duck.Execute("INSERT INTO _etl.checkpoint (environment, pipeline, stage, fence, n) VALUES ($environment, $pipeline, $stage, 0, 0) ON CONFLICT DO NOTHING", Parameters());
-        var row = duck.QueryRows($"SELECT fence, value, lease_owner, CAST(lease_until AS VARCHAR), lease_until > now() AND lease_owner <> $gone FROM _etl.checkpoint WHERE {Mine}", parameters)[0];
+        var row = duck.QueryRows($"SELECT fence, value, lease_owner, CAST(lease_until AS VARCHAR), lease_until > now() AND lease_owner NOT IN ($owner, $gone) FROM _etl.checkpoint WHERE {Mine}", parameters)[0];
         if (row[4] == "true")
         {
             throw new LeaseHeldException($"{key} is being loaded by {row[2]} until {row[3]}", row[2]);

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Etl.Contracts;
 using Etl.Runtime;
 using Etl.Runtime.Compilation;
@@ -30,7 +29,7 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
         }
 
         return await Guarded(() => Runner(request.Scope).RunAsync(
-            new Runtime.RunRequest(Find(request.Pipeline))
+            new PipelineRunRequest(Find(request.Pipeline))
             {
                 Environment = EnvironmentOf(request.Scope),
                 Params = request.Parameters,
@@ -153,9 +152,7 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
         foreach (var load in compiled.Nodes.OfType<LoadNode>())
         {
             var checkpoint = await load.Loader.ReadCheckpointAsync(new CheckpointKey(compiled.Project.Environment, compiled.Definition.Id, load.Id), cancel);
-            var summary = checkpoint is null ? null : string.Create(
-                CultureInfo.InvariantCulture,
-                $"epoch {checkpoint.N}, committed {checkpoint.CommittedAt:yyyy-MM-dd HH:mm:ss}Z by run {checkpoint.RunId}; next run reads what is beyond {string.Join("; ", checkpoint.Sources.Select(s => $"{s.Key} {s.Value.Position.ToJsonString()}"))}");
+            var summary = checkpoint is null ? null : $"the next run reads what is beyond {CheckpointText.Describe(checkpoint)}";
             states.Add(new TargetState(load.Id, load.Plan.Target, checkpoint, summary));
         }
 
@@ -187,7 +184,7 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
 
     private async Task<CompiledPipeline> CompileAsync(Scope scope, string file, IReadOnlyDictionary<string, string> parameters, DateOnly? date, Action<IReadOnlyList<Diagnostic>> warn, bool connects = false)
     {
-        var request = new Runtime.RunRequest(file) { Environment = EnvironmentOf(scope), Params = parameters, Date = date, Warn = warn, Redactor = _redactor, Connects = connects };
+        var request = new PipelineRunRequest(file) { Environment = EnvironmentOf(scope), Params = parameters, Date = date, Warn = warn, Redactor = _redactor, Connects = connects };
         var (pipeline, catalog) = await Runner(scope).CompileAsync(request);
         _owned.Add(catalog);
         return pipeline;

@@ -1,3 +1,5 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Etl.Contracts;
 using Etl.DuckDb;
@@ -14,6 +16,8 @@ public sealed record DeadLetter(string Stage, string Rule, string Reason, string
 /// <summary>Reads files of dead letters, wherever they are.</summary>
 public static class DeadLetterReader
 {
+    private static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     /// <summary>At most <paramref name="limit"/> rows of a file; <paramref name="store"/> null is the local disk.</summary>
     public static async Task<IReadOnlyList<DeadLetter>> ReadAsync(IObjectStore? store, string path, string? rule, int limit, CancellationToken cancel)
     {
@@ -71,7 +75,7 @@ public static class DeadLetterReader
             json.Remove(column);
         }
 
-        return json.ToJsonString();
+        return json.ToJsonString(Readable);
     }
 
     private static EtlException Missing(string path) => new("ETL4220", $"the dead letters in '{path}' are not there", "Someone has removed the file; the run's report still has its count.");

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Etl.Contracts;
 using Etl.Runtime.Compilation;
 using Etl.Runtime.Definition;
@@ -70,18 +69,7 @@ internal static class ReportBuilder
         Mode = Snake(load.Plan.Mode),
         Status = status,
         Epoch = checkpoint?.N,
-        Checkpoint = checkpoint is null ? null : string.Join("; ", checkpoint.Sources.Select(s => $"{s.Key}: {Describe(s.Value.Position)}")),
-    };
-
-    // The extractor's position in a line: its values, without the types that they are kept with.
-    private static string Describe(JsonObject position) => position.Count == 0 ? "all" : string.Join(", ", Values(position));
-
-    private static IEnumerable<string> Values(JsonNode? node) => node switch
-    {
-        JsonObject o => o.Where(p => p.Key != "type").SelectMany(p => Values(p.Value)),
-        JsonArray a => a.SelectMany(Values),
-        null => ["none"],
-        _ => [node.ToString()],
+        Checkpoint = checkpoint is null ? null : CheckpointText.Describe(checkpoint),
     };
 
     private static string Snake(LoadMode mode) => mode == LoadMode.ReplacePartitions ? "replace_partitions" : mode.ToString().ToLowerInvariant();

@@ -171,16 +171,15 @@ internal sealed class SegmentBuilder
         _inputs.Add(second);
         Open(stage);
         Text.Add("SELECT ");
-        WriteColumns(step.Columns, stage, firstRelation: inputName, step.OnNoMatch is { } action
-            ? () =>
-            {
-                var fate = action == RefusalAction.DeadLetter ? Fate.DeadLetter : Fate.Excluded;
-                var hadVerdict = HasVerdict;
-                _verdicts.Add(new Verdict(stage, "no_match", fate, $"no row of '{second.Relation}' matches"));
-                Text.Add(hadVerdict ? $"CASE WHEN {Segment.VerdictColumn} <> 0 THEN {Segment.VerdictColumn} WHEN " : "CASE WHEN ");
-                Text.Add($"_etl_match IS NULL THEN {_verdicts.Count.ToString(CultureInfo.InvariantCulture)} ELSE 0 END AS {Segment.VerdictColumn}");
-            }
-        : null);
+        var unmatched = "_etl_match IS NULL" + (Schema.HasOp ? $" AND {Quote(inputName)}.{Quote(RowSchema.OpColumn)} <> '{RowSchema.OpDelete}'" : "");
+        var reason = $"no row of '{second.Relation}' matches";
+        WriteColumns(step.Columns, stage, firstRelation: inputName, step.OnNoMatch switch
+        {
+            RefusalAction.DeadLetter => (Segment.VerdictColumn, () => WriteVerdict(new Verdict(stage, "no_match", Fate.DeadLetter, reason), unmatched)),
+            RefusalAction.Exclude => (Segment.VerdictColumn, () => WriteVerdict(new Verdict(stage, "no_match", Fate.Excluded, reason), unmatched)),
+            { } counting => (Segment.WarningColumn, () => WriteWarning(new Warning(stage, "no_match", counting == RefusalAction.Fail), unmatched)),
+            null => null,
+        });
         Text.Add($" FROM {Quote(input)}{(input == inputName ? "" : $" AS {Quote(inputName)}")} LEFT JOIN (SELECT *, TRUE AS _etl_match FROM {Quote(second.Relation)}) AS {Quote(second.Relation)} ON (");
         Text.Add(step.On, stage).Add("))");
         _hasOpaque |= step.OnSeveral == SeveralMatches.All;
@@ -259,7 +258,24 @@ internal sealed class SegmentBuilder
         }
     }
 
-    private void WriteColumns(IReadOnlyList<ColumnExpression> columns, string stage, string? firstRelation, Action? verdict = null)
+    private void WriteVerdict(Verdict verdict, string condition)
+    {
+        var hadVerdict = HasVerdict;
+        _verdicts.Add(verdict);
+        Text.Add(hadVerdict ? $"CASE WHEN {Segment.VerdictColumn} <> 0 THEN {Segment.VerdictColumn} WHEN " : "CASE WHEN ")
+            .Add($"{condition} THEN {_verdicts.Count.ToString(CultureInfo.InvariantCulture)} ELSE 0 END AS {Segment.VerdictColumn}");
+    }
+
+    private void WriteWarning(Warning warning, string condition)
+    {
+        var live = HasVerdict ? $" AND {Segment.VerdictColumn} = 0" : "";
+        Text.Add(_warnings.Count > 0 ? Segment.WarningColumn : "0::BIGINT")
+            .Add($" | CASE WHEN {condition}{live} THEN {(1L << _warnings.Count).ToString(CultureInfo.InvariantCulture)}::BIGINT ELSE 0::BIGINT END AS {Segment.WarningColumn}");
+        _warnings.Add(warning);
+    }
+
+    // One of the engine's own columns may be computed here instead of being carried along.
+    private void WriteColumns(IReadOnlyList<ColumnExpression> columns, string stage, string? firstRelation, (string Column, Action Write)? computed = null)
     {
         var qualifier = firstRelation is null ? "" : Quote(firstRelation) + ".";
         for (var i = 0; i < columns.Count; i++)
@@ -276,18 +292,15 @@ internal sealed class SegmentBuilder
             Text.Add($", {qualifier}{Quote(RowSchema.OpColumn)}");
         }
 
-        foreach (var hidden in HiddenColumns())
+        foreach (var hidden in HiddenColumns().Where(h => h != computed?.Column))
         {
-            if (verdict is null || hidden != Segment.VerdictColumn)
-            {
-                Text.Add($", {hidden}");
-            }
+            Text.Add($", {hidden}");
         }
 
-        if (verdict is not null)
+        if (computed is { } own)
         {
             Text.Add(", ");
-            verdict();
+            own.Write();
         }
     }
 

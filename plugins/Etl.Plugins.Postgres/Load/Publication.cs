@@ -28,6 +28,12 @@ internal sealed class Publication(
 
         var live = await LiveTable.FindAsync(session, name, cancel);
         var table = TargetTable.Fit(name, live, request.Schema, key, options.Schema);
+        // IF NOT EXISTS would ask for the right to create schemas even where there is nothing to create.
+        if (live is null && options.Schema.Create && !(bool)await ScalarAsync($"SELECT to_regnamespace({SqlText.Literal(SqlText.Quote(name.Schema))}) IS NOT NULL", cancel))
+        {
+            await ExecuteAsync($"CREATE SCHEMA {SqlText.Quote(name.Schema)}", cancel);
+        }
+
         foreach (var statement in table.Statements)
         {
             await ExecuteAsync(statement, cancel);

@@ -33,6 +33,8 @@ internal sealed class ScriptedApp : IEtlApp
 
     public Task<PlanDescription> PlanAsync(PlanRequest request, CancellationToken cancel) => Reply<PlanDescription>(request.Scope, request);
 
+    public Task<string> ExecuteAsync(Scope scope, string connection, string file, CancellationToken cancel) => Reply<string>(scope, (connection, file));
+
     public Task<DiagnosticPage?> ExplainAsync(Scope scope, string code, CancellationToken cancel) => Reply<DiagnosticPage?>(scope, code);
 
     public Task<string> PipelineSchemaAsync(Scope scope, CancellationToken cancel) => Reply<string>(scope, "schema");

@@ -34,7 +34,7 @@ public sealed class PostgresLedgerTests : LedgerTests
     public async Task Open()
     {
         await ExecuteAsync(Own, "drop schema if exists _etl cascade");
-        ledger = Ledger(Own);
+        ledger = Open(Own);
     }
 
     [TearDown]
@@ -46,7 +46,7 @@ public sealed class PostgresLedgerTests : LedgerTests
         await ledger.ListAsync(new RunFilter(), default);
         await ExecuteAsync(Own, "update _etl.ledger_version set version = 99");
 
-        await using var older = Ledger(Own);
+        await using var older = Open(Own);
         Assert.That(
             () => older.ListAsync(new RunFilter(), default),
             Throws.TypeOf<EtlException>().With.Message.Contains("has version 99; this version knows up to 1").And.Property("Code").EqualTo("ETL4610"));
@@ -55,7 +55,7 @@ public sealed class PostgresLedgerTests : LedgerTests
     [Test]
     public async Task A_server_that_is_not_there_is_told_without_the_password()
     {
-        await using var lost = Ledger("Host=127.0.0.1;Port=1;Username=u;Password=S3cr3t;Database=d");
+        await using var lost = Open("Host=127.0.0.1;Port=1;Username=u;Password=S3cr3t;Database=d");
 
         var error = (await Assert.ThrowsAsync<EtlException>(() => lost.ListAsync(new RunFilter(), default)))!;
 
@@ -68,7 +68,7 @@ public sealed class PostgresLedgerTests : LedgerTests
     {
         await Task.WhenAll(Enumerable.Range(0, 6).Select(async i =>
         {
-            await using var other = Ledger(Own);
+            await using var other = Open(Own);
             await other.StartAsync(Start($"r{i}", DateTimeOffset.UnixEpoch), default);
         }));
 
@@ -83,7 +83,7 @@ public sealed class PostgresLedgerTests : LedgerTests
         await command.ExecuteNonQueryAsync();
     }
 
-    private static PostgresLedger Ledger(string connectionString) => new(
+    private static PostgresLedger Open(string connectionString) => new(
         async cancel =>
         {
             var connection = new NpgsqlConnection(connectionString);

@@ -7,7 +7,7 @@ namespace Etl.Runtime;
 
 /// <summary>What a person or a scheduler asks for.</summary>
 /// <param name="File">The pipeline's file.</param>
-public sealed record RunRequest(string File)
+public sealed record PipelineRunRequest(string File)
 {
     /// <summary><c>--env</c>.</summary>
     public string? Environment { get; init; }
