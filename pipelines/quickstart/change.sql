@@ -21,7 +21,7 @@ update orders set created_at = strftime('%Y-%m-%dT%H:%M:%SZ', created_at, '+1 da
 from chosen as c where c.order_id = orders.order_id and c.kind = 4;
 
 update orders set amount = -amount, updated_at = c.changed_at
-from chosen as c where c.order_id = orders.order_id and c.kind = 5 and amount > 0;
+from chosen as c where c.order_id = orders.order_id and c.kind = 5 and amount > 0 and orders.order_id % 4 = 0;
 
 update orders set amount = 19.99, status = 'paid', updated_at = c.changed_at
 from chosen as c where c.order_id = orders.order_id and c.kind = 6 and amount <= 0;

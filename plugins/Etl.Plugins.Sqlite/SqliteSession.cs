@@ -23,6 +23,11 @@ internal sealed class SqliteSession : IDisposable
     public static SqliteSession Open(string path, bool readOnly, bool create, TimeSpan busyTimeout)
     {
         var isNew = !File.Exists(path);
+        if (isNew && create)
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        }
+
         if (isNew && create && !OperatingSystem.IsWindows())
         {
             // SQLite would make it with the umask's mode; its -wal and -shm files take the database's.

@@ -1,0 +1,165 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using DuckDB.NET.Data;
+using Microsoft.Data.Sqlite;
+using NUnit.Framework;
+
+namespace Etl.EndToEnd.Tests;
+
+/// <summary>A project in a folder of its own, and what tests do with it.</summary>
+public sealed class ProjectFolder : IDisposable
+{
+    private readonly DirectoryInfo _root = Directory.CreateTempSubdirectory("etl-end-to-end-");
+
+    private ProjectFolder(string inside) => Folder = Directory.CreateDirectory(Path.Combine(_root.FullName, inside)).FullName;
+
+    /// <summary>Where commands run.</summary>
+    public string Folder { get; }
+
+    /// <summary>Of the commands, beside the test's own.</summary>
+    public Dictionary<string, string> Environment { get; } = [];
+
+    /// <summary>An empty one with these files.</summary>
+    public static ProjectFolder With(params (string Name, string Text)[] files)
+    {
+        var project = new ProjectFolder("project");
+        foreach (var (name, text) in files)
+        {
+            project.Write(name, text);
+        }
+
+        return project;
+    }
+
+    /// <summary>A copy of the quickstart, with the contracts it uses.</summary>
+    public static ProjectFolder Quickstart()
+    {
+        var project = new ProjectFolder("pipelines/quickstart");
+        foreach (var part in (string[])["pipelines/quickstart", "schemas/contracts"])
+        {
+            var target = Directory.CreateDirectory(Path.Combine(project._root.FullName, part));
+            foreach (var file in Directory.GetFiles(Path.Combine(ShippedCli.Repository, part)))
+            {
+                File.Copy(file, Path.Combine(target.FullName, Path.GetFileName(file)));
+            }
+        }
+
+        return project;
+    }
+
+    public string PathOf(string name) => Path.Combine(Folder, name);
+
+    public void Write(string name, string text)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(PathOf(name))!);
+        File.WriteAllText(PathOf(name), text);
+    }
+
+    public string Read(string name) => File.ReadAllText(PathOf(name));
+
+    public void Replace(string name, string old, string @new)
+    {
+        var text = Read(name);
+        Assert.That(text, Does.Contain(old));
+        Write(name, text.Replace(old, @new, StringComparison.Ordinal));
+    }
+
+    public Task<CliResult> RunAsync(params string[] arguments) => ShippedCli.RunAsync(Folder, Environment, arguments);
+
+    /// <summary>With a fail point on.</summary>
+    public Task<CliResult> RunAtAsync(string failPoint, params string[] arguments) =>
+        ShippedCli.RunAsync(Folder, new Dictionary<string, string>(Environment) { ["ETL_FAILPOINT"] = failPoint }, arguments);
+
+    public StartedCli StartAt(string failPoint, params string[] arguments) =>
+        ShippedCli.Start(Folder, new Dictionary<string, string>(Environment) { ["ETL_FAILPOINT"] = failPoint }, arguments);
+
+    /// <summary>Runs it, sees it succeed and gives its report.</summary>
+    public async Task<JsonNode> ReportAsync(params string[] arguments)
+    {
+        var result = await RunAsync([.. arguments, "--output", "json"]);
+        Assert.That(result.ExitCode, Is.Zero, result.ToString());
+        return JsonNode.Parse(result.Out)!;
+    }
+
+    /// <summary>Runs statements on an SQLite file, with another driver than the framework's.</summary>
+    public void Sqlite(string file, string sql)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(PathOf(file))!);
+        using var connection = new SqliteConnection($"Data Source={PathOf(file)};Pooling=False");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    }
+
+    /// <summary>The first column of a query, as text.</summary>
+    public List<string> SqliteRows(string file, string sql)
+    {
+        using var connection = new SqliteConnection($"Data Source={PathOf(file)};Pooling=False;Mode=ReadOnly");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        using var reader = command.ExecuteReader();
+        var rows = new List<string>();
+        while (reader.Read())
+        {
+            rows.Add(Text(reader.GetValue(0)));
+        }
+
+        return rows;
+    }
+
+    /// <summary>The first column of a query over a DuckDB file, or over Parquet files when it is null, as text.</summary>
+    public List<string> DuckRows(string? file, string sql)
+    {
+        using var connection = new DuckDBConnection(file is null ? "Data Source=:memory:" : $"Data Source={PathOf(file)};ACCESS_MODE=READ_ONLY");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        using var reader = command.ExecuteReader();
+        var rows = new List<string>();
+        while (reader.Read())
+        {
+            rows.Add(Text(reader.GetValue(0)));
+        }
+
+        return rows;
+    }
+
+    /// <summary>The lake's table as SQL that DuckDB can read: the files that its Delta log says are there, with their partition's values.</summary>
+    public string LakeTable(string folder)
+    {
+        var active = new Dictionary<string, JsonObject>();
+        foreach (var version in Directory.GetFiles(PathOf($"{folder}/_delta_log"), "*.json").Order(StringComparer.Ordinal))
+        {
+            foreach (var action in File.ReadLines(version).Select(l => JsonNode.Parse(l)!.AsObject()))
+            {
+                if (action["remove"] is JsonObject removed)
+                {
+                    Assert.That(active.Remove(removed["path"]!.GetValue<string>()), Is.True, "only what is there is removed");
+                }
+            }
+
+            foreach (var action in File.ReadLines(version).Select(l => JsonNode.Parse(l)!.AsObject()))
+            {
+                if (action["add"] is JsonObject added)
+                {
+                    active.Add(added["path"]!.GetValue<string>(), added);
+                }
+            }
+        }
+
+        Assert.That(active, Is.Not.Empty, "the table has no file");
+        return $"({string.Join(" UNION ALL ", active.Select(a => $"SELECT *{Partition(a.Value)} FROM read_parquet('{PathOf(folder)}/{Uri.UnescapeDataString(a.Key)}')"))})";
+    }
+
+    /// <summary>Versions of the lake's table.</summary>
+    public int LakeVersions(string folder) => Directory.Exists(PathOf($"{folder}/_delta_log")) ? Directory.GetFiles(PathOf($"{folder}/_delta_log"), "*.json").Length : 0;
+
+    public void Dispose() => _root.Delete(recursive: true);
+
+    private static string Partition(JsonObject added) => string.Concat(added["partitionValues"]!.AsObject()
+        .Select(p => p.Value is null ? $", NULL::DATE AS {p.Key}" : $", DATE '{p.Value.GetValue<string>()}' AS {p.Key}"));
+
+    private static string Text(object value) => value is DBNull ? "NULL" : Convert.ToString(value, CultureInfo.InvariantCulture)!;
+}

@@ -1,0 +1,122 @@
+using System.Diagnostics;
+using NUnit.Framework;
+
+[assembly: Parallelizable(ParallelScope.All)]
+[assembly: FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[assembly: LevelOfParallelism(2)]
+
+namespace Etl.EndToEnd.Tests;
+
+/// <summary>
+/// The command line as users get it: that of ETL_CLI (an <c>etl.dll</c>), or the one that <c>tools/etl</c> publishes into <c>artifacts/cli</c>, built once
+/// for a run of the tests.
+/// </summary>
+[SetUpFixture]
+public sealed class ShippedCli
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
+    private static string _dll = "";
+
+    /// <summary>The folder that holds <c>global.json</c>.</summary>
+    public static string Repository { get; } = FindRepository();
+
+    [OneTimeSetUp]
+    public async Task FindAsync()
+    {
+        _dll = Environment.GetEnvironmentVariable("ETL_CLI") ?? "";
+        if (_dll.Length == 0)
+        {
+            using var build = Process.Start(new ProcessStartInfo(Path.Combine(Repository, "tools", "etl"), ["--version"]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+            var output = build.StandardOutput.ReadToEndAsync();
+            var errors = await build.StandardError.ReadToEndAsync();
+            await build.WaitForExitAsync();
+            Assert.That(build.ExitCode, Is.Zero, $"tools/etl --version: {await output}{errors}");
+            _dll = Path.Combine(Repository, "artifacts", "cli", "etl.dll");
+        }
+
+        Assert.That(File.Exists(_dll), Is.True, $"{_dll} is missing");
+    }
+
+    /// <summary>Runs it to its end.</summary>
+    public static async Task<CliResult> RunAsync(string folder, IReadOnlyDictionary<string, string> environment, params string[] arguments)
+    {
+        using var started = Start(folder, environment, arguments);
+        return await started.EndAsync();
+    }
+
+    /// <summary>Starts it, for a test that has something to do meanwhile.</summary>
+    public static StartedCli Start(string folder, IReadOnlyDictionary<string, string> environment, params string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet", [_dll, .. arguments])
+        {
+            WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
+        };
+        foreach (var name in start.Environment.Keys.Where(k => k.StartsWith("ETL_", StringComparison.Ordinal) || k.StartsWith("PG", StringComparison.Ordinal)).ToList())
+        {
+            start.Environment.Remove(name);
+        }
+
+        // A time zone of its own, so that nothing depends on the machine's being UTC.
+        start.Environment["TZ"] = "America/St_Johns";
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        return new StartedCli(Process.Start(start)!, Limit);
+    }
+
+    private static string FindRepository()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder.FullName, "global.json")))
+        {
+            folder = folder.Parent ?? throw new DirectoryNotFoundException("no folder above the tests holds global.json");
+        }
+
+        return folder.FullName;
+    }
+}
+
+/// <summary>A command line that runs.</summary>
+public sealed class StartedCli(Process process, TimeSpan limit) : IDisposable
+{
+    private readonly Task<string> _out = process.StandardOutput.ReadToEndAsync();
+    private readonly Task<string> _error = process.StandardError.ReadToEndAsync();
+
+    public bool HasEnded => process.HasExited;
+
+    /// <summary>Asks it to stop, as a scheduler does.</summary>
+    public async Task TerminateAsync()
+    {
+        using var kill = Process.Start("kill", ["-TERM", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        await kill.WaitForExitAsync();
+    }
+
+    public async Task<CliResult> EndAsync()
+    {
+        using var enough = new CancellationTokenSource(limit);
+        try
+        {
+            await process.WaitForExitAsync(enough.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill();
+            throw new TimeoutException($"etl did not end within {limit}: {await _out}{await _error}");
+        }
+
+        return new CliResult(process.ExitCode, await _out, await _error);
+    }
+
+    public void Dispose() => process.Dispose();
+}
+
+/// <summary>How a command ended and what it said.</summary>
+public sealed record CliResult(int ExitCode, string Out, string Error)
+{
+    /// <summary>By SIGKILL.</summary>
+    public const int Killed = 137;
+
+    public override string ToString() => $"exit {ExitCode}\n{Out}{Error}";
+}
