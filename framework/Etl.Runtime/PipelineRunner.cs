@@ -92,6 +92,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         using var limit = new CancellationTokenSource(pipeline.Definition.Policies.Timeout ?? Timeout.InfiniteTimeSpan, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, limit.Token);
         var started = time.GetTimestamp();
+        var allocated = GC.GetTotalAllocatedBytes();
         var execution = new PipelineExecution(pipeline, new RunSettings
         {
             RunId = run.Id,
@@ -140,6 +141,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
             Status = status,
             StartedAt = run.StartedAt,
             Seconds = seconds,
+            AllocatedBytes = GC.GetTotalAllocatedBytes() - allocated,
             PlanHash = pipeline.Hash,
             Stages = execution.Stages,
             Loads = execution.Loads,

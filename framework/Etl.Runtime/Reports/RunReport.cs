@@ -30,6 +30,9 @@ public sealed record RunReport
     /// <summary>From start to end.</summary>
     public required double Seconds { get; init; }
 
+    /// <summary>Managed memory allocated while it executed, in bytes; rows move in native memory, so it hardly grows with them.</summary>
+    public long? AllocatedBytes { get; init; }
+
     /// <summary>SHA-256 of the plan that ran; null when there was none, because the pipeline does not compile.</summary>
     public string? PlanHash { get; init; }
 
