@@ -26,6 +26,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         using var catalog = Plugins(project);
         var memory = request.Memory ?? project.Settings.Memory;
         await using var pipeline = await CompileAsync(request.File, project, run, catalog, memory, request);
+        using var temporary = TemporaryFolder.Hold(project.StateFolder);
         var (ledger, connection) = OpenLedger(project, new ComponentFactory(catalog, new PluginContext(project.Folder, project.StateFolder, memory.Bytes, time)), request.Redactor);
         await using var ledgerOwner = ledger;
         await using var connectionOwner = connection;

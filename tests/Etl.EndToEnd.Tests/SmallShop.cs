@@ -128,7 +128,7 @@ internal static class SmallShop
         .. warehouse == "duckdb"
             ? project.DuckRows("out/duckdb.db", "SELECT table_name FROM information_schema.tables WHERE table_schema = '_etl' AND table_name NOT IN ('checkpoint', 'epoch')")
             : project.SqliteRows("out/sqlite.db", "select name from sqlite_schema where name like '\\_etl\\_stage%' escape '\\'"),
-        .. Directory.EnumerateFileSystemEntries(Directory.CreateDirectory(project.PathOf(".etl/tmp")).FullName),
+        .. Directory.EnumerateFileSystemEntries(project.PathOf(".etl/tmp")).Where(f => Path.GetFileName(f) != ".held"),
     ];
 
     public static void BothEqualTheSource(ProjectFolder project, string warehouse)

@@ -15,8 +15,8 @@ namespace Etl.Runtime.Execution;
 internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings settings)
 {
     private readonly Dictionary<string, LoadReport> _loads = [];
-    private readonly List<StageReport> _stages = [];
-    private readonly List<RuleResult> _rules = [];
+    private List<StageReport> _stages = [];
+    private List<RuleResult> _rules = [];
     private readonly List<DeadLetterReport> _deadLetters = [];
     private readonly List<string> _warnings = [];
     private int _attempt;
@@ -115,10 +115,10 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
             return null;
         }
 
-        _stages.AddRange(stages);
+        _stages = RoundTotals.Add(_stages, stages);
         var gate = new QualityGate(round.Nodes, settings, resources);
         var rules = gate.Evaluate();
-        _rules.AddRange(rules);
+        _rules = RoundTotals.Add(_rules, rules);
         gate.Enforce(rules, DeadLetterPolicy);
         var letters = await resources.DeadLetters.CommitAsync(cancel);
         var letterReports = letters.Select(l => new DeadLetterReport(l.Stage, l.Connection is null ? l.Path : $"{l.Connection}:{l.Path}", l.Rows)).ToList();
