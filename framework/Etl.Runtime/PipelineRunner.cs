@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Etl.Contracts;
 using Etl.Runtime.Compilation;
 using Etl.Runtime.Definition;
@@ -7,6 +8,7 @@ using Etl.Runtime.Ledger;
 using Etl.Runtime.Plugins;
 using Etl.Runtime.Reports;
 using Etl.Runtime.Telemetry;
+using Etl.Runtime.Yaml;
 
 namespace Etl.Runtime;
 
@@ -89,7 +91,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
 
     private async Task<RunReport> ExecuteAsync(CompiledPipeline pipeline, RunContext run, PipelineRunRequest request, ByteSize memory, CancellationToken cancel)
     {
-        using var span = EtlTelemetry.StartRun(run.Id, pipeline.Definition.Id, pipeline.Project.Environment);
+        using var span = EtlTelemetry.StartRun(pipeline.Definition.Id, pipeline.Project.Environment, run.Id);
         using var limit = new CancellationTokenSource(pipeline.Definition.Policies.Timeout ?? Timeout.InfiniteTimeSpan, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, limit.Token);
         var started = time.GetTimestamp();
@@ -133,7 +135,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         }
 
         var seconds = time.GetElapsedTime(started).TotalSeconds;
-        EtlTelemetry.RunTook(pipeline.Definition.Id, pipeline.Project.Environment, status.ToString(), seconds);
+        EtlTelemetry.RunTook(pipeline.Definition.Id, pipeline.Project.Environment, JsonNamingPolicy.SnakeCaseLower.ConvertName(status.ToString()), seconds);
         return new RunReport
         {
             RunId = run.Id,
@@ -148,7 +150,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
             Loads = execution.Loads,
             Rules = execution.Rules,
             DeadLetters = execution.DeadLetters,
-            Warnings = [.. execution.Warnings.Select(request.Redactor.Redact)],
+            Warnings = [.. execution.Warnings.Concat(WarningOfLedger(pipeline)).Select(request.Redactor.Redact)],
             Error = error is null or OperationCanceledException ? null : ReportBuilder.Error(error, request.Redactor),
         };
     }
@@ -165,6 +167,19 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         return connection is ILedgerDatabase database
             ? (new PostgresLedger(database.OpenLedgerAsync, connection.Display), connection)
             : throw new EtlException("ETL4613", $"the connection '{name}' cannot keep the ledger", "`ledger` in etl.yaml names a connection of type postgres, or is left out for a file in the state folder.");
+    }
+
+    // Once, with the file's first run: whoever runs the pipeline from another machine would not find the history here.
+    private static IEnumerable<string> WarningOfLedger(CompiledPipeline pipeline)
+    {
+        var remote = pipeline.Connections.Keys.FirstOrDefault(name =>
+            pipeline.Project.Connections[name].With["host"] is YamlScalar { Value: not ("localhost" or "127.0.0.1" or "::1") });
+        var marker = Path.Combine(pipeline.Project.StateFolder, "ledger-is-local");
+        if (remote is not null && pipeline.Project.Settings.Ledger is null && !File.Exists(marker))
+        {
+            File.WriteAllText(marker, "");
+            yield return $"the list of runs is a file on this machine, while '{remote}' is another one; `ledger: CONNECTION` in etl.yaml keeps it where others find it";
+        }
     }
 
     private RunContext NewRun(PipelineRunRequest request)

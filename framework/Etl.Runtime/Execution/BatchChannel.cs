@@ -14,10 +14,29 @@ internal sealed class BatchChannel(long capacityBytes)
     private long _bytes;
     private TaskCompletionSource? _room;
 
-    /// <summary>Waits for room; one batch is always let in, however large.</summary>
+    /// <summary>Waits for room; one batch is always let in, however large. A batch that could not be handed over is disposed.</summary>
     public async ValueTask WriteAsync(RecordBatch batch, CancellationToken cancel)
     {
         var bytes = BatchSize.Of(batch);
+        try
+        {
+            await RoomAsync(bytes, cancel);
+        }
+        catch
+        {
+            batch.Dispose();
+            throw;
+        }
+
+        if (!_queue.Writer.TryWrite((batch, bytes)))
+        {
+            batch.Dispose();
+            throw new OperationCanceledException("the channel is closed");
+        }
+    }
+
+    private async ValueTask RoomAsync(long bytes, CancellationToken cancel)
+    {
         while (true)
         {
             Task room;
@@ -26,19 +45,13 @@ internal sealed class BatchChannel(long capacityBytes)
                 if (_bytes == 0 || _bytes + bytes <= capacityBytes)
                 {
                     _bytes += bytes;
-                    break;
+                    return;
                 }
 
                 room = (_room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
             }
 
             await room.WaitAsync(cancel);
-        }
-
-        if (!_queue.Writer.TryWrite((batch, bytes)))
-        {
-            batch.Dispose();
-            throw new OperationCanceledException("the channel is closed");
         }
     }
 

@@ -14,9 +14,17 @@ internal sealed class Outlet(IReadOnlyList<BatchChannel> readers)
             return;
         }
 
-        for (var i = 1; i < readers.Count; i++)
+        try
         {
-            await readers[i].WriteAsync(batch.SliceShared(0, batch.Length), cancel);
+            for (var i = 1; i < readers.Count; i++)
+            {
+                await readers[i].WriteAsync(batch.SliceShared(0, batch.Length), cancel);
+            }
+        }
+        catch
+        {
+            batch.Dispose();
+            throw;
         }
 
         await readers[0].WriteAsync(batch, cancel);

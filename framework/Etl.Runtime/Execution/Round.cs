@@ -1,5 +1,6 @@
 using Etl.Contracts;
 using Etl.Runtime.Compilation;
+using Etl.Runtime.Telemetry;
 
 namespace Etl.Runtime.Execution;
 
@@ -57,13 +58,16 @@ internal sealed class Round(CompiledPipeline pipeline, IReadOnlyList<LoadHold> l
         using var failed = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var tasks = Nodes.Select(node => InStage(node.Id, async () =>
         {
+            using var span = EtlTelemetry.StartStage(node.Id, Kind(node));
             try
             {
                 await Start(node, failed.Token);
+                EtlTelemetry.StageTook(resources.Tags(node.Id), resources.Counts.Of(node.Id).Elapsed.TotalSeconds);
                 return true;
             }
-            catch
+            catch (Exception e)
             {
+                EtlTelemetry.Fail(span, (e as EtlException)?.Code ?? e.GetType().Name);
                 await failed.CancelAsync();
                 throw;
             }
@@ -113,6 +117,8 @@ internal sealed class Round(CompiledPipeline pipeline, IReadOnlyList<LoadHold> l
                 throw new InvalidOperationException($"{node.GetType()} cannot run");
         }
     }
+
+    private static string Kind(PlanNode node) => node switch { ExtractNode => "extract", LoadNode => "load", SegmentNode => "query", _ => "transform" };
 
     // A query with two inputs reads one before the other. If both come from one source, the one that waits must not hold the source up.
     private long Capacity(PlanNode node)
