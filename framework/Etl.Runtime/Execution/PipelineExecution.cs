@@ -64,7 +64,8 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
             FailPoints.Current.Hit("lease.taken");
             leases = new LeaseKeeper(holds, settings, run);
             Exception? failure = null;
-            foreach (var group in holds.GroupBy(Position))
+            // A full refresh reads everything, so positions do not matter.
+            foreach (var group in holds.GroupBy(h => settings.FullRefresh ? "" : Position(h)))
             {
                 failure ??= await RoundAsync([.. group], run.Token);
             }
