@@ -181,7 +181,7 @@ internal sealed class DuckDbLoaderTests
         new DuckDbTableLoadOptions { Table = table, Mode = mode, Key = mode == TableLoadMode.Upsert ? ["id"] : [], Schema = policy }, _file.Connection);
 
     private ValueTask<ILoadSession> Session(TableLoadMode mode, RowSchema schema, string run, TimeSpan? lease = null) =>
-        Loader(mode, "orders", new SchemaPolicy()).OpenAsync(new LoadRequest(Key, schema, run, false, "host:1", lease ?? TimeSpan.FromMinutes(1), static _ => { }), default);
+        Loader(mode, "orders", new SchemaPolicy()).OpenAsync(new LoadRequest(Key, schema, run, false, $"host:{run}", lease ?? TimeSpan.FromMinutes(1), static _ => { }), default);
 
     private async Task<PublishResult> Load(
         TableLoadMode mode, long n, RowSchema schema, RecordBatch[] batches, bool fullRefresh = false, string? failAt = null, SchemaPolicy? policy = null, string table = "orders")
