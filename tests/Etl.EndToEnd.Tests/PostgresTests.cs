@@ -1,0 +1,178 @@
+using System.Diagnostics;
+using System.Globalization;
+using Npgsql;
+using NUnit.Framework;
+
+namespace Etl.EndToEnd.Tests;
+
+/// <summary>The quickstart with PostgreSQL at both ends, on the server of ETL_TEST_POSTGRES or one of its own.</summary>
+[Category("Integration")]
+[FixtureLifeCycle(LifeCycle.SingleInstance)]
+[NonParallelizable]
+public sealed class PostgresTests
+{
+    private string? _cluster;
+    private NpgsqlConnectionStringBuilder _server = [];
+
+    [OneTimeSetUp]
+    public async Task StartAsync()
+    {
+        var given = Environment.GetEnvironmentVariable("ETL_TEST_POSTGRES");
+        if (string.IsNullOrEmpty(given))
+        {
+            _cluster = Directory.CreateTempSubdirectory("etl-postgres-").FullName;
+            given = (await ScriptAsync("postgres-up.sh")).Split('\n').Single(l => l.StartsWith("ETL_TEST_POSTGRES=", StringComparison.Ordinal))["ETL_TEST_POSTGRES=".Length..];
+        }
+
+        _server = new NpgsqlConnectionStringBuilder(given) { Pooling = false };
+    }
+
+    [OneTimeTearDown]
+    public async Task StopAsync()
+    {
+        if (_cluster is not null)
+        {
+            await ScriptAsync("postgres-down.sh");
+        }
+    }
+
+    [Test]
+    public async Task Both_targets_hold_what_sql_says_after_each_of_three_rounds_of_changes()
+    {
+        using var project = await ShopAsync("quickstart_rounds");
+        var expected = "";
+        for (var round = 1; round <= 4; round++)
+        {
+            if (round > 1)
+            {
+                await ExecuteAsync("quickstart_rounds", project.Read("change.postgres.sql"));
+            }
+
+            var report = await project.ReportAsync("run", "orders.yaml", "--env", "postgres");
+            Assert.That(report["loads"]!.AsArray().Select(l => (l!["status"]!.GetValue<string>(), l["epoch"]!.GetValue<int>())), Is.All.EqualTo(("published", round)));
+            expected = await AdvanceAsync("quickstart_rounds");
+            Rows.AreEqual(await QueryAsync("quickstart_rounds", expected), await QueryAsync("quickstart_rounds", $"select {QuickstartOracle.Line} from warehouse.orders"), $"warehouse, round {round}");
+            Rows.AreEqual(await QueryAsync("quickstart_rounds", expected), project.DuckRows(null, $"SELECT {QuickstartOracle.Line} FROM {project.LakeTable("data/lake-postgres/orders")}"), $"lake, round {round}");
+        }
+
+        var again = await project.ReportAsync("run", "orders.yaml", "--env", "postgres");
+        Assert.That(again["status"]!.GetValue<string>(), Is.EqualTo("nothing_new"));
+    }
+
+    [TestCase("postgres.staged", 1, 1)]
+    [TestCase("postgres.publish.before_commit", 1, 1)]
+    [TestCase("postgres.publish.after_commit", 2, 1)]
+    [TestCase("publish.after", 2, 1)]
+    public async Task A_run_after_one_that_was_killed_leaves_one_application_of_each_row(string point, int warehouseEpoch, int lakeEpoch)
+    {
+        var database = "quickstart_" + point.Replace('.', '_');
+        using var project = await ShopAsync(database);
+        await project.ReportAsync("run", "orders.yaml", "--env", "postgres");
+        await AdvanceAsync(database);
+        await ExecuteAsync(database, project.Read("change.postgres.sql"));
+        var killed = await project.RunAtAsync($"{point}:kill", "run", "orders.yaml", "--env", "postgres");
+        Assert.That(killed.ExitCode, Is.EqualTo(CliResult.Killed), killed.ToString());
+        Assert.That(await QueryAsync(database, "select max(n)::text from _etl.epoch"), Is.EqualTo(new[] { warehouseEpoch.ToString(CultureInfo.InvariantCulture) }));
+        Assert.That(project.LakeVersions("data/lake-postgres/orders"), Is.EqualTo(lakeEpoch));
+
+        await project.ReportAsync("run", "orders.yaml", "--env", "postgres");
+        var expected = await QueryAsync(database, await AdvanceAsync(database));
+        Rows.AreEqual(expected, await QueryAsync(database, $"select {QuickstartOracle.Line} from warehouse.orders"), "warehouse");
+        Rows.AreEqual(expected, project.DuckRows(null, $"SELECT {QuickstartOracle.Line} FROM {project.LakeTable("data/lake-postgres/orders")}"), "lake");
+        Assert.That(await QueryAsync(database, "select tablename::text from pg_tables where schemaname = '_etl' and tablename not in ('checkpoint', 'epoch')"), Is.Empty, "no staging table is left");
+    }
+
+    [Test]
+    public async Task A_wrong_password_is_told_without_the_password()
+    {
+        using var project = await ShopAsync("quickstart_password");
+        project.Environment["PGPASSWORD"] = "hunter2-secret";
+        var result = await project.RunAsync("run", "orders.yaml", "--env", "postgres");
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(result.ExitCode, Is.EqualTo(1), result.ToString());
+            Assert.That(result.Out, Does.Contain("ETL44").And.Contain("in stage").And.Contain("password"));
+            Assert.That(result.Out + result.Error, Does.Not.Contain("hunter2-secret").And.Not.Contain("   at "));
+        }
+    }
+
+    // An oracle in SQL of its own: what is new since the last round (the source keeps no version of a row but the last), one row for each reference.
+    private async Task<string> AdvanceAsync(string database)
+    {
+        await ExecuteAsync(database,
+            $"""
+            create schema if not exists oracle;
+            create table if not exists oracle.seen (order_id bigint primary key, row text not null);
+            create table if not exists oracle.target (external_ref text primary key, line text not null);
+            create temp table judged as
+            select *, case
+                when deleted_at is not null then 'deleted'
+                when amount is null or amount <= 0 or status is null or status not in ('new', 'paid', 'sent', 'cancelled') or currency not in ('EUR', 'USD', 'GBP') then 'refused'
+                else 'passed' end as fate
+            from (
+                select order_id, external_ref, customer_id, nullif(lower(trim(email)), '') as email, nullif(lower(trim(status)), '') as status,
+                    coalesce(nullif(upper(trim(currency)), ''), 'EUR') as currency, amount, nullif(note, '') as note, created_at, updated_at, deleted_at,
+                    round(amount * 1.21, 2) as gross, (created_at at time zone 'UTC')::date as order_date,
+                    row_number() over (partition by external_ref order by updated_at desc, order_id desc) as place
+                from public.orders as o where not exists (select 1 from oracle.seen as s where s.order_id = o.order_id and s.row = o::text)) as fresh
+            where place = 1;
+            insert into oracle.seen select order_id, o::text from public.orders as o on conflict (order_id) do update set row = excluded.row;
+            delete from oracle.target where external_ref in (select external_ref from judged where fate = 'deleted');
+            insert into oracle.target select external_ref, {QuickstartOracle.Line} from judged where fate = 'passed'
+            on conflict (external_ref) do update set line = excluded.line;
+            """);
+        return "select line from oracle.target";
+    }
+
+    private async Task<ProjectFolder> ShopAsync(string database)
+    {
+        await ExecuteAsync(_server.Database!, $"create database {database}");
+        var project = ProjectFolder.Quickstart();
+        await ExecuteAsync(database, project.Read("shop.postgres.sql"));
+        project.Environment["PGHOST"] = _server.Host!;
+        project.Environment["PGPORT"] = _server.Port.ToString(CultureInfo.InvariantCulture);
+        project.Environment["PGUSER"] = _server.Username!;
+        project.Environment["PGPASSWORD"] = _server.Password ?? "";
+        project.Environment["PGDATABASE"] = database;
+        return project;
+    }
+
+    private async Task ExecuteAsync(string database, string sql)
+    {
+        await using var connection = await OpenAsync(database);
+        await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 300 };
+        await command.ExecuteNonQueryAsync();
+    }
+
+    private async Task<List<string>> QueryAsync(string database, string sql)
+    {
+        await using var connection = await OpenAsync(database);
+        await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 300 };
+        await using var reader = await command.ExecuteReaderAsync();
+        var rows = new List<string>();
+        while (await reader.ReadAsync())
+        {
+            rows.Add(reader.GetString(0));
+        }
+
+        return rows;
+    }
+
+    private async Task<NpgsqlConnection> OpenAsync(string database)
+    {
+        var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(_server.ConnectionString) { Database = database, Options = "-c TimeZone=UTC" }.ConnectionString);
+        await connection.OpenAsync();
+        return connection;
+    }
+
+    private async Task<string> ScriptAsync(string name)
+    {
+        // To a file: the server inherits the script's output and would keep a pipe open for ever.
+        var output = $"{_cluster}.{name}.out";
+        using var script = Process.Start(new ProcessStartInfo("bash", ["-c", "\"$0\" \"$1\" > \"$2\" 2>&1", Path.Combine(ShippedCli.Repository, "tools", name), _cluster!, output]))!;
+        await script.WaitForExitAsync();
+        var text = await File.ReadAllTextAsync(output);
+        File.Delete(output);
+        return script.ExitCode == 0 ? text : throw new InvalidOperationException($"{name} failed: {text}");
+    }
+}
