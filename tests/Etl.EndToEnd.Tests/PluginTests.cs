@@ -41,6 +41,35 @@ public sealed class PluginTests
     }
 
     [Test]
+    public async Task One_duckdb_file_is_open_in_an_extractor_a_loader_and_a_stranger_at_once_and_no_row_is_lost()
+    {
+        using var project = await ProjectAsync("  - { id: dwh, load: table, from: t, connection: dwh, with: { table: t, mode: replace } }\n");
+        foreach (var arguments in (string[][])[["run", "p.yaml", "--plugins", "plugins"], ["contract", "import", "--connection", "dwh", "--table", "t"]])
+        {
+            var result = await project.RunAsync(arguments);
+            Assert.That(result.ExitCode, Is.Zero, result.ToString());
+        }
+
+        project.Write("again.yaml", """
+            apiVersion: etl/v1
+            pipeline: again
+            stages:
+              - { id: t, extract: table, connection: dwh, contract: schemas/contracts/dwh.t.yaml, with: { table: t } }
+              - { id: noted, transform: stranger, from: t, with: { file: warehouse.duckdb } }
+              - { id: dwh, load: table, from: noted, connection: dwh, with: { table: t2, mode: replace } }
+            """);
+        for (var run = 1; run <= 3; run++)
+        {
+            var again = await project.RunAsync("run", "again.yaml", "--plugins", "plugins");
+            Assert.That(again.ExitCode, Is.Zero, again.ToString());
+        }
+
+        Assert.That(
+            project.DuckRows("warehouse.duckdb", "select concat_ws(',', (select count(*) from main.t), (select count(*) from main.t2), (select sum(rows) from notes), (select max(n) from _etl.checkpoint where pipeline = 'again'))"),
+            Is.EqualTo((string[])["3,3,9,3"]));
+    }
+
+    [Test]
     public async Task Rules_of_a_strangers_options_are_found_and_told_at_their_position()
     {
         using var project = await ProjectAsync("  - { id: kept, transform: keep_columns, from: t, with: { columns: [id, name, id] } }\n  - { id: dwh, load: table, from: kept, connection: dwh, with: { table: t, mode: replace } }\n");
