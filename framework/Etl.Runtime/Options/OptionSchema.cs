@@ -101,6 +101,7 @@ public static class OptionSchema
         long l => JsonValue.Create(l),
         double d => JsonValue.Create(d),
         decimal d => JsonValue.Create(d),
+        string s => JsonValue.Create(s),
         _ when option.Type.Kind is OptionKind.List or OptionKind.Map or OptionKind.Record => null,
         _ => option.DefaultText is { } text ? JsonValue.Create(text) : null,
     };

@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Globalization;
 using System.Text;
+using System.Text.Json;
 using Etl.Contracts;
 
 namespace Etl.Runtime.Options;
@@ -19,8 +20,7 @@ internal static class OptionText
     {
         null => null,
         bool b => b ? "true" : "false",
-        string { Length: 0 } => "\"\"",
-        string s => s,
+        string s => Of(s),
         Enum e => SnakeCase(e.ToString()),
         TimeSpan t => Of(t),
         DateOnly d => d.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
@@ -31,6 +31,17 @@ internal static class OptionText
         IEnumerable items => $"[{string.Join(", ", items.Cast<object?>().Select(Of))}]",
         _ => value.ToString(),
     };
+
+    // Plain where YAML reads it as it stands, in a list too.
+    private static string Of(string text) =>
+        text.Length == 0 ? "\"\""
+        : text.Any(char.IsControl) ? JsonSerializer.Serialize(text)
+        : IsPlain(text) ? text
+        : $"'{text.Replace("'", "''", StringComparison.Ordinal)}'";
+
+    private static bool IsPlain(string text) =>
+        !"-?:,[]{}#&*!|>'\"%@` ".Contains(text[0], StringComparison.Ordinal) && text[^1] is not (' ' or ':')
+        && !text.AsSpan().ContainsAny(",[]{}") && !text.Contains(": ", StringComparison.Ordinal) && !text.Contains(" #", StringComparison.Ordinal);
 
     /// <summary>The largest unit of time that gives a whole number.</summary>
     public static string Of(TimeSpan time)

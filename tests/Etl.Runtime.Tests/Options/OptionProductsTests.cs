@@ -1,7 +1,9 @@
 using System.Text.Json;
 using Etl.Contracts;
 using Etl.Runtime.Definition;
+using Etl.Runtime.Diagnostics;
 using Etl.Runtime.Options;
+using Etl.Runtime.Yaml;
 using NUnit.Framework;
 
 namespace Etl.Runtime.Tests.Options;
@@ -30,6 +32,24 @@ public class OptionProductsTests
 
         [Option("Rules.")]
         public IReadOnlyList<SampleRule> Rules { get; init; } = [];
+    }
+
+    [TestCase("plain words", "plain words")]
+    [TestCase("", "\"\"")]
+    [TestCase(",", "','")]
+    [TestCase("\"", "'\"'")]
+    [TestCase("it's", "it's")]
+    [TestCase("'", "''''")]
+    [TestCase("*", "'*'")]
+    [TestCase("a: b", "'a: b'")]
+    [TestCase("\t", "\"\\t\"")]
+    [TestCase("dead-letters/", "dead-letters/")]
+    public void A_text_is_shown_as_the_yaml_that_gives_it(string text, string yaml)
+    {
+        var read = YamlReader.ReadText("o.yaml", System.Text.Encoding.UTF8.GetBytes($"text: {yaml}\nlist: [{yaml}]\n"), "file", new DiagnosticBag())!;
+
+        Assert.That(OptionText.Of(text), Is.EqualTo(yaml));
+        Assert.That((((YamlScalar)read.Find("text")!.Value).Value, ((YamlScalar)((YamlList)read.Find("list")!.Value).Items[0]).Value), Is.EqualTo((text, text)));
     }
 
     [Test]
