@@ -7,6 +7,9 @@ namespace Etl.Runtime.Plugins;
 /// <summary>Makes instances of components through their one public constructor (see <see cref="ComponentAttribute"/>).</summary>
 public sealed class ComponentFactory(PluginCatalog catalog, PluginContext context)
 {
+    /// <summary>The constructor's parameter of this name takes the options record.</summary>
+    internal const string OptionsParameter = "options";
+
     /// <summary>The plugins.</summary>
     public PluginCatalog Catalog => catalog;
 
@@ -15,7 +18,7 @@ public sealed class ComponentFactory(PluginCatalog catalog, PluginContext contex
 
     /// <summary>The type of the options record; null when the component has none. ETL5008: no single public constructor.</summary>
     public Type? OptionsType(ComponentDescriptor component) =>
-        Array.Find(Constructor(component).GetParameters(), p => p.Name == "options")?.ParameterType;
+        Array.Find(Constructor(component).GetParameters(), p => p.Name == OptionsParameter)?.ParameterType;
 
     /// <summary>Whether the component is made with a connection, and of which type.</summary>
     public Type? ConnectionParameter(ComponentDescriptor component) =>
@@ -26,7 +29,7 @@ public sealed class ComponentFactory(PluginCatalog catalog, PluginContext contex
     {
         var constructor = Constructor(component);
         var arguments = constructor.GetParameters().Select(p =>
-            p.Name == "options" ? options
+            p.Name == OptionsParameter ? options
             : p.ParameterType == typeof(PluginContext) ? context
             : IsConnection(p) ? Fitting(component, p.ParameterType, connection)
             : throw new EtlException("ETL5008", $"the constructor of '{component.TypeName}' takes '{p.Name}', which is neither options, a connection nor a PluginContext")).ToArray();
@@ -41,7 +44,7 @@ public sealed class ComponentFactory(PluginCatalog catalog, PluginContext contex
         }
     }
 
-    private static bool IsConnection(ParameterInfo p) => typeof(IConnection).IsAssignableFrom(p.ParameterType) || p.ParameterType == typeof(IObjectStore) || p.ParameterType == typeof(ITableCatalog);
+    internal static bool IsConnection(ParameterInfo p) => typeof(IConnection).IsAssignableFrom(p.ParameterType) || p.ParameterType == typeof(IObjectStore) || p.ParameterType == typeof(ITableCatalog);
 
     private static object Fitting(ComponentDescriptor component, Type wanted, IConnection? connection) =>
         connection is null
