@@ -6,7 +6,7 @@ namespace Etl.Contracts;
 /// </summary>
 public class EtlException : Exception
 {
-    /// <summary>An error with its code, for example <c>ETL4103</c>, what is wrong and what to do about it.</summary>
+    /// <summary>An error with its code, for example <c>ETL4110</c>, what is wrong and what to do about it.</summary>
     public EtlException(string code, string message, string? hint = null, Exception? inner = null)
         : base(message, inner)
     {

@@ -63,7 +63,8 @@ public sealed record ColumnExpression(string Name, Sql Expression, bool? Nullabl
 /// <summary>A reason for which a row does not pass.</summary>
 /// <param name="Rule">The rule's name: in reports, dead letters and <c>--accept</c>.</param>
 /// <param name="Action">What becomes of the row.</param>
-/// <param name="When">TRUE for a row that is refused; NULL and FALSE pass. May hold window functions if <paramref name="Windowed"/>.</param>
+/// <param name="When">TRUE for a row that is refused; NULL and FALSE pass. May hold window functions if <paramref name="Windowed"/>.
+/// Written as <c>"a" IS NULL OR "b" IS NULL</c> it tells the engine that these columns have values in the rows that pass.</param>
 /// <param name="Reason">What a person reads in the dead letter.</param>
 /// <param name="Windowed">Looks at other rows too, which makes the segment blocking.</param>
 public sealed record Refusal(string Rule, RefusalAction Action, Sql When, string Reason, bool Windowed = false);

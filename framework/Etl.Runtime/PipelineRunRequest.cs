@@ -48,11 +48,3 @@ public sealed record PipelineRunRequest(string File)
     /// <summary>Receives the compiler's warnings.</summary>
     public Action<IReadOnlyList<Diagnostic>> Warn { get; init; } = _ => { };
 }
-
-/// <summary>A pipeline or a project that does not compile (exit code 2).</summary>
-public sealed class InvalidPipelineException(IReadOnlyList<Diagnostic> diagnostics)
-    : Exception(string.Join(System.Environment.NewLine, diagnostics.Select(d => d.ToString())))
-{
-    /// <summary>All problems, warnings too.</summary>
-    public IReadOnlyList<Diagnostic> Diagnostics { get; } = diagnostics;
-}

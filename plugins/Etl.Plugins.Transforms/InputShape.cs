@@ -30,7 +30,7 @@ internal static class InputShape
         {
             throw new EtlException("ETL3107",
                 $"{what} over the keyed changes of '{keyed.Relation}' would be incomplete: a run sees only the rows that changed",
-                "Read the source whole: `read: full`.");
+                "Read the source whole: remove `incremental` from the extract.");
         }
     }
 

@@ -29,6 +29,16 @@ internal static class RowRules
             yield break;
         }
 
+        if (rule.NotNull is { } notNull)
+        {
+            foreach (var refusal in NotNull(input, rule.Name, notNull, action, $"{path}.not_null"))
+            {
+                yield return refusal;
+            }
+
+            yield break;
+        }
+
         if (rule.Unique is { } unique)
         {
             yield return Unique(input, rule, unique, action, $"{path}.unique");
@@ -61,15 +71,18 @@ internal static class RowRules
         return new Refusal(rule.Name ?? $"unique_{string.Join('_', names)}", action, when, $"{string.Join(", ", names)} is not unique", Windowed: true);
     }
 
+    // In the form by which the engine knows that a column has values from here on: "a" IS NULL OR "b" IS NULL.
+    private static IEnumerable<Refusal> NotNull(RowSchema input, string? rule, IReadOnlyList<string> columns, RefusalAction action, string path)
+    {
+        InputShape.RequireDistinct(input, columns, path);
+        List<string> names = [.. columns.Select(c => InputShape.NameOf(input, c))];
+        return rule is null
+            ? names.Select(c => new Refusal($"not_null_{c}", action, $"{SqlText.Quote(c)} IS NULL", $"{c} has no value"))
+            : [new Refusal(rule, action, string.Join(" OR ", names.Select(c => $"{SqlText.Quote(c)} IS NULL")), string.Join("; or ", names.Select(c => $"{c} has no value")))];
+    }
+
     private static (string Form, IReadOnlyList<Expectation> Expectations) Expectations(RowSchema input, CheckRule rule, string path)
     {
-        if (rule.NotNull is { } notNull)
-        {
-            InputShape.RequireDistinct(input, notNull, $"{path}.not_null");
-            return ("not_null", [.. notNull.Select(c => InputShape.NameOf(input, c)).Select(c =>
-                new Expectation(c, $"{SqlText.Quote(c)} IS NOT NULL", $"{c} has no value"))]);
-        }
-
         if (rule.Accepted is { } accepted)
         {
             return ("accepted", Each(accepted, "accepted", input.Require, (field, values, at) => (

@@ -27,8 +27,7 @@ internal static class GraphLinker
                 }
                 else
                 {
-                    var closest = Suggest.Closest(input.Stage, all.Keys);
-                    bag.AddError(input.Span, "ETL3050", $"there is no stage '{input.Stage}'{(closest is null ? "" : $"; did you mean '{closest}'?")}", $"Stages above are: {string.Join(", ", seen.Keys)}.");
+                    bag.AddError(input.Span, "ETL3050", $"there is no stage '{input.Stage}'", $"{Suggest.Sentence(input.Stage, all.Keys)}Stages above are: {string.Join(", ", seen.Keys)}.");
                 }
             }
 

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Etl.Contracts;
 using Etl.DuckDb;
 using Etl.Runtime.Definition;
@@ -9,7 +10,7 @@ namespace Etl.Runtime.Compilation;
 /// <summary>
 /// The pass "type": from stage to stage, each states the rows that leave it, and neighbouring relational stages are fused into one query.
 /// </summary>
-internal sealed class GraphTyper
+internal sealed partial class GraphTyper
 {
     /// <summary>What the id of a node ends in that runs the refusals of a stage whose columns are made by the next node.</summary>
     public const string FirstHalf = "/refusals";
@@ -295,7 +296,8 @@ internal sealed class GraphTyper
 
     // With deletions in the stream a refused NULL may still pass, in a row that deletes.
     private static bool IsRefusedWhenNull(RowLocalStep step, string column, RowSchema schema) =>
-        !schema.HasOp && step.Refusals.Any(r => r.Action != RefusalAction.Warn && r.When.Text == $"{SqlText.Quote(column)} IS NULL");
+        !schema.HasOp && step.Refusals.Any(r => r.Action != RefusalAction.Warn && NullTests().Match(r.When.Text) is { Success: true } match
+            && match.Groups[1].Captures.Any(c => c.Value == SqlText.Quote(column)));
 
     private static bool NullableColumn(IReadOnlyList<ColumnExpression> columns, RowSchema input, string qualifier, string name)
     {
@@ -351,4 +353,8 @@ internal sealed class GraphTyper
         nodes.ForEach(Visit);
         return ordered;
     }
+
+    // Of nothing but tests of columns; each name is a capture.
+    [GeneratedRegex("^(?:(?:^| OR )(\"(?:[^\"]|\"\")+\") IS NULL)+$")]
+    private static partial Regex NullTests();
 }

@@ -89,7 +89,6 @@ internal static class StageResolver
         }
 
         var names = catalog.Components.Where(c => c.Kind == kind).Select(c => c.Name).Distinct().ToList();
-        var closest = Suggest.Closest(stage.Component, names);
-        bag.AddError(stage.ComponentSpan, "ETL3007", $"no plugin offers the {what} '{stage.Component}'{(closest is null ? "" : $"; did you mean '{closest}'?")}", $"Installed: {string.Join(", ", names)}.");
+        bag.AddError(stage.ComponentSpan, "ETL3007", $"no plugin offers the {what} '{stage.Component}'", $"{Suggest.Sentence(stage.Component, names)}Installed: {string.Join(", ", names)}.");
     }
 }

@@ -197,7 +197,7 @@ internal sealed class SetTests
         foreach (var set in sets)
         {
             var error = Assert.Throws<EtlException>(() => set.Describe(changes))!;
-            Assert.That((error.Code, error.Hint), Is.EqualTo(("ETL3107", "Read the source whole: `read: full`.")));
+            Assert.That((error.Code, error.Hint), Is.EqualTo(("ETL3107", "Read the source whole: remove `incremental` from the extract.")));
         }
     }
 

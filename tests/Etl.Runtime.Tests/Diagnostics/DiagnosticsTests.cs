@@ -2,11 +2,12 @@ using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Etl.Runtime.Diagnostics;
+using Etl.Runtime.Tests.Architecture;
 using NUnit.Framework;
 
 namespace Etl.Runtime.Tests.Diagnostics;
 
-public class DiagnosticsTests
+public partial class DiagnosticsTests
 {
     [TestCase("trnasform", "transform")]
     [TestCase("on_mising", "on_missing")]
@@ -81,19 +82,16 @@ public class DiagnosticsTests
     }
 
     [Test]
-    public void Every_code_of_definitions_and_options_has_a_page()
+    public void Every_code_has_a_page_and_every_page_a_code()
     {
-        var folder = new DirectoryInfo(TestContext.CurrentContext.TestDirectory);
-        while (folder is not null && !Directory.Exists(Path.Combine(folder.FullName, "framework", "Etl.Runtime")))
+        var used = ((string[])["framework", "plugins", "tools"]).SelectMany(Repository.Sources).SelectMany(f => Code().Matches(f.Text).Select(m => m.Value)).ToHashSet();
+        Assert.Multiple(() =>
         {
-            folder = folder.Parent;
-        }
-
-        var runtime = Path.Combine(folder!.FullName, "framework", "Etl.Runtime");
-        var codes = new[] { "Yaml", "Options", "Definition" }
-            .SelectMany(f => Directory.EnumerateFiles(Path.Combine(runtime, f), "*.cs"))
-            .SelectMany(f => Regex.Matches(File.ReadAllText(f), "\"(ETL[12][0-9]{3})\"").Select(m => m.Groups[1].Value)).ToHashSet();
-        Assert.That(codes, Has.Count.GreaterThan(40));
-        Assert.That(codes.Where(c => DiagnosticCatalog.Find(c) is null), Is.Empty);
+            Assert.That(used.Except(DiagnosticCatalog.Pages.Keys).Order(), Is.Empty, "codes without a page in framework/Etl.Runtime/Diagnostics/pages");
+            Assert.That(DiagnosticCatalog.Pages.Keys.Except(used).Order(), Is.Empty, "pages of codes that nothing uses");
+        });
     }
+
+    [GeneratedRegex(@"\bETL[0-9]{4}\b")]
+    private static partial Regex Code();
 }

@@ -23,7 +23,7 @@ internal sealed record DuckError(string Message, int? Position, IReadOnlyList<st
         {
             var candidates = Member(json, "candidates")?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [];
             return new DuckError(
-                Member(json, "exception_message") ?? text,
+                WithoutGuesses(Member(json, "exception_message") ?? text),
                 CharOffset(sql, Member(json, "position")),
                 [.. candidates.Select(c => c.Trim('"'))],
                 Member(json, "exception_type") ?? "Unknown",
@@ -35,6 +35,20 @@ internal sealed record DuckError(string Message, int? Position, IReadOnlyList<st
         return colon > 0
             ? new DuckError(text[(colon + 8)..], null, [], text[..colon], null, null)
             : new DuckError(text, null, [], "Unknown", null, null);
+    }
+
+    // DuckDB ends some messages with lines of guesses, which Candidates has, and many with a mark of its own.
+    private static string WithoutGuesses(string message)
+    {
+        foreach (var line in (string[])["\nCandidate bindings:", "\nDid you mean "])
+        {
+            if (message.IndexOf(line, StringComparison.Ordinal) is > 0 and var at)
+            {
+                message = message[..at];
+            }
+        }
+
+        return message.TrimEnd('!', '.');
     }
 
     // A plain message may hold a brace of its own.
