@@ -69,7 +69,7 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
             }
         }
 
-        return new ValidationResult(files.Count, [.. found.Distinct()]);
+        return new ValidationResult(files, [.. found.Distinct()]);
     }
 
     public async Task<PlanDescription> PlanAsync(PlanRequest request, CancellationToken cancel)

@@ -125,9 +125,9 @@ internal sealed record PlanRequest(Scope Scope, string Pipeline, IReadOnlyDictio
 internal sealed record PlanDescription(string Text, string Json, IReadOnlyList<Diagnostic> Warnings);
 
 /// <summary>What validation found.</summary>
-/// <param name="Files">How many pipelines were compiled.</param>
+/// <param name="Files">The pipelines that were compiled.</param>
 /// <param name="Diagnostics">Of all files, by position.</param>
-internal sealed record ValidationResult(int Files, IReadOnlyList<Diagnostic> Diagnostics);
+internal sealed record ValidationResult(IReadOnlyList<string> Files, IReadOnlyList<Diagnostic> Diagnostics);
 
 /// <summary>A component on one line.</summary>
 /// <param name="Kind"><c>connection</c>, <c>extract</c>, <c>transform</c>, <c>load</c> or <c>notify</c>.</param>
