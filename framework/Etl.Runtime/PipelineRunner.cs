@@ -67,10 +67,17 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
     /// <summary>The plugins of a project: those of the command line, of <c>etl.yaml</c>, of <c>ETL_PLUGINS</c>, and the built-in ones.</summary>
     public PluginCatalog Plugins(Project? project)
     {
-        var builtIn = Path.Combine(AppContext.BaseDirectory, "plugins");
+        var builtIn = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "plugins"));
+        var pinned = project is null ? null : PluginLock.Read(project.Folder, project.StateFolder);
+        return PluginCatalog.Scan([.. AddedPluginFolders(project), .. Directory.Exists(builtIn) ? [builtIn] : Array.Empty<string>()], pinned, builtIn);
+    }
+
+    /// <summary>Where plugins lie that do not come with the program: as on the command line, in <c>etl.yaml</c> and in <c>ETL_PLUGINS</c>.</summary>
+    public IReadOnlyList<string> AddedPluginFolders(Project? project)
+    {
         var ofProject = project?.Settings.Plugins.Select(p => Path.Combine(project.Folder, p)) ?? [];
         var ofEnvironment = (Environment.GetEnvironmentVariable("ETL_PLUGINS") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
-        return PluginCatalog.Scan([.. pluginFolders, .. ofProject, .. ofEnvironment, .. Directory.Exists(builtIn) ? [builtIn] : Array.Empty<string>()]);
+        return [.. pluginFolders, .. ofProject, .. ofEnvironment];
     }
 
     private async Task<CompiledPipeline> CompileAsync(

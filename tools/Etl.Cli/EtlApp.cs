@@ -90,6 +90,16 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
             .Select(c => new ComponentSchema(KindOf(c.Kind), c.Name, c.Summary, factory.OptionsType(c) is { } type ? OptionSet.For(type) : null))));
     }
 
+    public Task<LockedPlugins> LockPluginsAsync(Scope scope, CancellationToken cancel) => Guarded(async () =>
+    {
+        var project = PipelineRunner.OpenProject(Environment.CurrentDirectory, EnvironmentOf(scope));
+        // Without the lock that may be there: it is what is made anew. What cannot be a plugin is refused all the same.
+        using var catalog = PluginCatalog.Scan(Runner(scope).AddedPluginFolders(project));
+        var path = Path.Combine(project.Folder, PluginLock.FileName);
+        await File.WriteAllTextAsync(path, PluginLock.Write(catalog.Folders), cancel);
+        return new LockedPlugins(Path.GetRelativePath(Environment.CurrentDirectory, path), [.. catalog.Folders.Select(f => Path.GetFileName(f)!)]);
+    });
+
     public Task<IReadOnlyList<ComponentSummary>> ListComponentsAsync(Scope scope, CancellationToken cancel) =>
         Task.FromResult<IReadOnlyList<ComponentSummary>>([.. Factory(scope, null).Catalog.Components.Select(Summary)]);
 

@@ -31,6 +31,9 @@ internal interface IEtlApp : IAsyncDisposable
     Task<string> PipelineSchemaAsync(Scope scope, CancellationToken cancel);
 
     /// <summary>All components of all plugins, by kind and name; no plugin is loaded for it.</summary>
+    /// <summary>Writes <c>plugins.lock</c> for the project of the current folder.</summary>
+    Task<LockedPlugins> LockPluginsAsync(Scope scope, CancellationToken cancel);
+
     Task<IReadOnlyList<ComponentSummary>> ListComponentsAsync(Scope scope, CancellationToken cancel);
 
     /// <summary>Components of that name (several connection types can have one) with their options; empty when there is none.</summary>
@@ -128,6 +131,11 @@ internal sealed record PlanDescription(string Text, string Json, IReadOnlyList<D
 /// <param name="Files">The pipelines that were compiled.</param>
 /// <param name="Diagnostics">Of all files, by position.</param>
 internal sealed record ValidationResult(IReadOnlyList<string> Files, IReadOnlyList<Diagnostic> Diagnostics);
+
+/// <summary>A lock that was written.</summary>
+/// <param name="Path">The file.</param>
+/// <param name="Plugins">Names of the plugins in it.</param>
+internal sealed record LockedPlugins(string Path, IReadOnlyList<string> Plugins);
 
 /// <summary>A component on one line.</summary>
 /// <param name="Kind"><c>connection</c>, <c>extract</c>, <c>transform</c>, <c>load</c> or <c>notify</c>.</param>

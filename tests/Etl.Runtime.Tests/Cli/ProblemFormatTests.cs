@@ -10,15 +10,15 @@ namespace Etl.Runtime.Tests.Cli;
 /// <summary>The forms of <c>validate --format</c>. That SARIF fits its published schema is tested end to end, with the schema itself.</summary>
 public sealed class ProblemFormatTests
 {
-    private static readonly RepositoryPaths Paths = new("/work/shop");
+    private static readonly RepositoryPaths Paths = new("/srv/shop");
 
     private static readonly ValidationResult Found = new(
-        ["/work/shop/pipelines/a.yaml", "/work/shop/pipelines/fine.yaml"],
+        ["/srv/shop/pipelines/a.yaml", "/srv/shop/pipelines/fine.yaml"],
         [
-            new(new("/work/shop/pipelines/a.yaml", 3, 5), Severity.Error, "ETL2001", "unknown option 'x'\nhere", "100% sure, <really>: yes."),
-            new(new("/work/shop/pipelines/a.yaml", 9, 1), Severity.Error, "ETL2001", "unknown option 'x'\nhere", null),
-            new(new("/work/shop/pipelines/a.yaml", 9, 2), Severity.Warning, "ETL3047", "rows stay", null),
-            new(new("/work/shop/contracts/o r,d.yaml", 1, 1), Severity.Error, "ETL1050", "no contract \u0007", null),
+            new(new("/srv/shop/pipelines/a.yaml", 3, 5), Severity.Error, "ETL2001", "unknown option 'x'\nhere", "100% sure, <really>: yes."),
+            new(new("/srv/shop/pipelines/a.yaml", 9, 1), Severity.Error, "ETL2001", "unknown option 'x'\nhere", null),
+            new(new("/srv/shop/pipelines/a.yaml", 9, 2), Severity.Warning, "ETL3047", "rows stay", null),
+            new(new("/srv/shop/contracts/o r,d.yaml", 1, 1), Severity.Error, "ETL1050", "no contract \u0007", null),
             new(new("/elsewhere/p.yaml", 2, 2), Severity.Error, "ETL1001", "empty", null),
         ]);
 
@@ -26,7 +26,7 @@ public sealed class ProblemFormatTests
     public void Text_is_a_line_for_each_problem_and_a_sum()
     {
         var lines = ProblemFormat.Write("text", Found).Split('\n');
-        Assert.That(lines[2], Is.EqualTo("/work/shop/pipelines/a.yaml:9:1: error ETL2001: unknown option 'x'"));
+        Assert.That(lines[2], Is.EqualTo("/srv/shop/pipelines/a.yaml:9:1: error ETL2001: unknown option 'x'"));
         Assert.That(lines[^2], Is.EqualTo("2 pipelines: 4 errors, 1 warning"));
     }
 
@@ -103,9 +103,9 @@ public sealed class ProblemFormatTests
     {
         Assert.Multiple(() =>
         {
-            Assert.That(Paths.Of("/work/shop/a/b.yaml"), Is.EqualTo("a/b.yaml"));
-            Assert.That(Paths.Of("/work/shop/..odd/b.yaml"), Is.EqualTo("..odd/b.yaml"));
-            Assert.That(Paths.Of("/work/shopping/b.yaml"), Is.EqualTo("/work/shopping/b.yaml"));
+            Assert.That(Paths.Of("/srv/shop/a/b.yaml"), Is.EqualTo("a/b.yaml"));
+            Assert.That(Paths.Of("/srv/shop/..odd/b.yaml"), Is.EqualTo("..odd/b.yaml"));
+            Assert.That(Paths.Of("/srv/shopping/b.yaml"), Is.EqualTo("/srv/shopping/b.yaml"));
         });
     }
 }

@@ -39,6 +39,8 @@ internal sealed class ScriptedApp : IEtlApp
 
     public Task<string> PipelineSchemaAsync(Scope scope, CancellationToken cancel) => Reply<string>(scope, "schema");
 
+    public Task<LockedPlugins> LockPluginsAsync(Scope scope, CancellationToken cancel) => Reply<LockedPlugins>(scope, "lock");
+
     public Task<IReadOnlyList<ComponentSummary>> ListComponentsAsync(Scope scope, CancellationToken cancel) => Reply<IReadOnlyList<ComponentSummary>>(scope, "plugins");
 
     public Task<IReadOnlyList<ComponentDetails>> DescribeComponentsAsync(Scope scope, string name, CancellationToken cancel) => Reply<IReadOnlyList<ComponentDetails>>(scope, name);
