@@ -17,6 +17,9 @@ namespace Etl.Runtime;
 /// <param name="time">The clock.</param>
 public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProvider time)
 {
+    // How far back to look for runs that were killed.
+    private const int MostGoneRuns = 100;
+
     /// <summary>
     /// Runs a pipeline and reports how it ended, whatever happened once it was compiled. Throws <see cref="InvalidPipelineException"/> for a pipeline that does
     /// not compile: then nothing was connected.
@@ -28,13 +31,16 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         using var catalog = Plugins(project);
         var memory = request.Memory ?? project.Settings.Memory;
         await using var pipeline = await CompileAsync(request.File, project, run, catalog, memory, request);
+        FailPoints.Current.Hit("compiled");
         using var temporary = TemporaryFolder.Hold(project.StateFolder);
         var (ledger, connection) = OpenLedger(project, new ComponentFactory(catalog, new PluginContext(project.Folder, project.StateFolder, memory.Bytes, time)), request.Redactor);
         await using var ledgerOwner = ledger;
         await using var connectionOwner = connection;
         await ledger.StartAsync(new RunStart(run.Id, pipeline.Definition.Id, project.Environment, run.StartedAt, ProcessIdentity.Current), cancel);
+        FailPoints.Current.Hit("ledger.started");
 
-        var report = await ExecuteAsync(pipeline, run, request, memory, cancel);
+        var report = await ExecuteAsync(pipeline, run, request, memory, await GoneRunsAsync(ledger, pipeline, cancel), cancel);
+        FailPoints.Current.Hit("run.ended");
         await ledger.FinishAsync(report, CancellationToken.None);
         return report;
     }
@@ -85,6 +91,12 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
     {
         var bag = new DiagnosticBag();
         var definition = PipelineReader.Read(file, project, run, bag);
+        FailPoints.Current.Hit("validating");
+        if (FailPoints.Current.Warning is { } rehearsal)
+        {
+            bag.AddWarning(SourceSpan.Start(file), "ETL4390", rehearsal, "Unset it for real work.");
+        }
+
         var factory = new ComponentFactory(catalog, new PluginContext(project.Folder, project.StateFolder, memory.Bytes, time));
         var pipeline = definition is null ? null : await Compiler.CompileAsync(project, definition, factory, request.Redactor, request.Connects, bag);
         if (pipeline is null)
@@ -96,7 +108,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         return pipeline;
     }
 
-    private async Task<RunReport> ExecuteAsync(CompiledPipeline pipeline, RunContext run, PipelineRunRequest request, ByteSize memory, CancellationToken cancel)
+    private async Task<RunReport> ExecuteAsync(CompiledPipeline pipeline, RunContext run, PipelineRunRequest request, ByteSize memory, IReadOnlyList<string> goneRuns, CancellationToken cancel)
     {
         using var span = EtlTelemetry.StartRun(pipeline.Definition.Id, pipeline.Project.Environment, run.Id);
         using var limit = new CancellationTokenSource(pipeline.Definition.Policies.Timeout ?? Timeout.InfiniteTimeSpan, time);
@@ -110,6 +122,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
             Accepted = request.Accepted,
             AcceptedReason = request.AcceptedReason,
             Wait = request.Wait,
+            GoneRuns = goneRuns,
             Memory = memory,
             Time = time,
             Log = request.Log.ForRun(run.Id, pipeline.Definition.Id),
@@ -157,7 +170,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
             Loads = execution.Loads,
             Rules = execution.Rules,
             DeadLetters = execution.DeadLetters,
-            Warnings = [.. execution.Warnings.Concat(WarningOfLedger(pipeline)).Select(request.Redactor.Redact)],
+            Warnings = [.. Rehearsal().Concat(execution.Warnings).Concat(WarningOfLedger(pipeline)).Select(request.Redactor.Redact)],
             Error = error is null or OperationCanceledException ? null : ReportBuilder.Error(error, request.Redactor),
         };
     }
@@ -176,6 +189,8 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
             : throw new EtlException("ETL4613", $"the connection '{name}' cannot keep the ledger", "`ledger` in etl.yaml names a connection of type postgres, or is left out for a file in the state folder.");
     }
 
+    private static IEnumerable<string> Rehearsal() => FailPoints.Current.Warning is { } warning ? [warning] : [];
+
     // Once, with the file's first run: whoever runs the pipeline from another machine would not find the history here.
     private static IEnumerable<string> WarningOfLedger(CompiledPipeline pipeline)
     {
@@ -187,6 +202,13 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
             File.WriteAllText(marker, "");
             yield return $"the list of runs is a file on this machine, while '{remote}' is another one; `ledger: CONNECTION` in etl.yaml keeps it where others find it";
         }
+    }
+
+    // Those that a success came after left nothing: it removed what they had.
+    private static async Task<IReadOnlyList<string>> GoneRunsAsync(ILedger ledger, CompiledPipeline pipeline, CancellationToken cancel)
+    {
+        var latest = await ledger.ListAsync(new RunFilter(pipeline.Definition.Id, pipeline.Project.Environment, Limit: MostGoneRuns), cancel);
+        return [.. latest.TakeWhile(r => r.Status != RunStatus.Succeeded).Where(r => r.Status == RunStatus.Interrupted).Select(r => r.RunId)];
     }
 
     private RunContext NewRun(PipelineRunRequest request)

@@ -58,6 +58,9 @@ internal sealed class DeltaSnapshot
     /// <summary>Whether a batch of a pipeline's stage is committed.</summary>
     public bool HasBatch(CheckpointKey key, string batchId) => _batches.Contains((key.ToString(), batchId));
 
+    /// <summary>Whether a run committed here, by the beginning of its batches' ids.</summary>
+    public bool HasRun(string runId) => _batches.Any(b => b.Batch.StartsWith($"{runId}-", StringComparison.Ordinal));
+
     /// <summary>Applies the next version. ETL4553: it holds what this version does not understand; ETL4555: it cannot be read.</summary>
     public void Apply(long version, string text)
     {

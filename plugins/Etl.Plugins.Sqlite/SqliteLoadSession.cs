@@ -44,6 +44,7 @@ internal sealed class SqliteLoadSession : ILoadSession
             var stage = SqlText.Quote(string.Create(CultureInfo.InvariantCulture, $"{prefix}{fence}"));
             var publication = new SqlitePublication(SqliteTarget.Resolve(session, options, request.Schema), stage, request.Schema.HasOp);
             session.Execute(publication.CreateStage);
+            request.FailPoint("sqlite.opening");
             session.Execute("commit");
             return new(database, session, state, publication, request, options, fence, checkpoint);
         }
@@ -169,6 +170,7 @@ internal sealed class SqliteLoadSession : ILoadSession
         {
             _state.RequireFence(Fence);
             _state.RequireNext(next);
+            _request.FailPoint("sqlite.publish_begun");
             PublishResult result;
             using (cancel.Register(_session.Interrupt))
             {

@@ -59,6 +59,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
             {
                 holds.Add(new LoadHold(load, await OpenAsync(load, run.Token)));
                 CheckFingerprint(holds[^1]);
+                FailPoints.Current.Hit("target.opened");
             }
 
             FailPoints.Current.Hit("lease.taken");
@@ -90,6 +91,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
             {
                 _loads.TryAdd(hold.Node.Id, ReportBuilder.NotPublished(hold.Node, hold.Session.Checkpoint));
                 await hold.Session.DisposeAsync();
+                FailPoints.Current.Hit("target.closed");
             }
         }
     }
@@ -121,6 +123,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
         var rules = gate.Evaluate();
         _rules = RoundTotals.Add(_rules, rules);
         gate.Enforce(rules, DeadLetterPolicy);
+        FailPoints.Current.Hit("gate.passed");
         var letters = await resources.DeadLetters.CommitAsync(cancel);
         var letterReports = letters.Select(l => new DeadLetterReport(l.Stage, l.Connection is null ? l.Path : $"{l.Connection}:{l.Path}", l.Rows)).ToList();
         _deadLetters.AddRange(letterReports);
@@ -132,6 +135,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
 
         FailPoints.Current.Hit("dead_letters.written");
         var published = await new Publisher(pipeline, settings, resources).PublishAsync(loads, round.Reached, letters, batchId, cancel);
+        FailPoints.Current.Hit("published");
         foreach (var (report, _) in published)
         {
             _loads[report.Stage] = report;
@@ -154,6 +158,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
         return new RunResources(temporary, letters)
         {
             Time = settings.Time,
+            BatchRows = FailPoints.Current.BatchRows ?? RunResources.DefaultBatchRows,
             Parameters = pipeline.Definition.Parameters,
             Log = settings.Log,
             Progress = settings.Progress,
@@ -168,7 +173,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
     {
         var request = new LoadRequest(
             Publisher.KeyOf(pipeline, load), load.Schema, settings.RunId, settings.FullRefresh,
-            ProcessIdentity.Current.ToString(), LeaseKeeper.LeaseFor, FailPoints.Current.Hit);
+            ProcessIdentity.Current.ToString(), LeaseKeeper.LeaseFor, FailPoints.Current.Hit) { GoneRuns = settings.GoneRuns };
         while (true)
         {
             try

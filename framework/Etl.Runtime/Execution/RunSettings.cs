@@ -22,6 +22,9 @@ public sealed record RunSettings
     /// <summary>Waits for the lease of another run instead of giving up.</summary>
     public bool Wait { get; init; }
 
+    /// <summary>Runs of the pipeline since its last success whose process is gone.</summary>
+    public IReadOnlyList<string> GoneRuns { get; init; } = [];
+
     /// <summary>For DuckDB and for batches in flight together.</summary>
     public required ByteSize Memory { get; init; }
 
