@@ -17,6 +17,9 @@ namespace Etl.Runtime;
 /// <param name="time">The clock.</param>
 public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProvider time)
 {
+    /// <summary>Plugins that several runs of this process share, disposed by who scanned them; null: each run loads its own.</summary>
+    internal PluginCatalog? Shared { get; init; }
+
     /// <summary>
     /// Runs a pipeline and reports how it ended, whatever happened once it was compiled. Throws <see cref="InvalidPipelineException"/> for a pipeline that does
     /// not compile: then nothing was connected.
@@ -25,14 +28,15 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
     {
         var run = NewRun(request);
         var project = OpenProject(request.File, request.Environment, ref run, request.Date);
-        using var catalog = Plugins(project);
+        using var own = Shared is null ? Plugins(project) : null;
+        var catalog = Shared ?? own!;
         var memory = request.Memory ?? project.Settings.Memory;
         await using var pipeline = await CompileAsync(request.File, project, run, catalog, memory, request);
         using var temporary = TemporaryFolder.Hold(project.StateFolder);
         var (ledger, connection) = OpenLedger(project, new ComponentFactory(catalog, new PluginContext(project.Folder, project.StateFolder, memory.Bytes, time)), request.Redactor);
         await using var ledgerOwner = ledger;
         await using var connectionOwner = connection;
-        await ledger.StartAsync(new RunStart(run.Id, pipeline.Definition.Id, project.Environment, run.StartedAt, ProcessIdentity.Current), cancel);
+        await ledger.StartAsync(new RunStart(run.Id, pipeline.Definition.Id, project.Environment, run.StartedAt, request.Process), cancel);
 
         var report = await ExecuteAsync(pipeline, run, request, memory, cancel);
         await ledger.FinishAsync(report, CancellationToken.None);
@@ -107,6 +111,8 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
             Time = time,
             Log = request.Log.ForRun(run.Id, pipeline.Definition.Id),
             Progress = request.Progress,
+            FailPoints = request.FailPoints,
+            Process = request.Process,
         });
         Exception? error = null;
         try

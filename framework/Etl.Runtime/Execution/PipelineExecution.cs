@@ -61,7 +61,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
                 CheckFingerprint(holds[^1]);
             }
 
-            FailPoints.Current.Hit("lease.taken");
+            settings.FailPoints.Hit("lease.taken");
             leases = new LeaseKeeper(holds, settings, run);
             Exception? failure = null;
             // A full refresh reads everything, so positions do not matter.
@@ -106,9 +106,9 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
             return null;
         }
 
-        FailPoints.Current.Hit("snapshot.taken");
+        settings.FailPoints.Hit("snapshot.taken");
         await round.ReadAsync(cancel);
-        FailPoints.Current.Hit("staged");
+        settings.FailPoints.Hit("staged");
         var stages = ReportBuilder.Stages(pipeline, round.Nodes, resources.Counts, round.Readers);
         if (stages.All(s => s.Kind != "extract" || s.RowsOut == 0) && !settings.FullRefresh && loads.All(l => l.Node.Plan.Mode != LoadMode.Replace))
         {
@@ -130,7 +130,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
             EtlTelemetry.DeadLettered(Tags(letter.Stage), letter.Rows);
         }
 
-        FailPoints.Current.Hit("dead_letters.written");
+        settings.FailPoints.Hit("dead_letters.written");
         var published = await new Publisher(pipeline, settings, resources).PublishAsync(loads, round.Reached, letters, batchId, cancel);
         foreach (var (report, _) in published)
         {
@@ -157,6 +157,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
             Parameters = pipeline.Definition.Parameters,
             Log = settings.Log,
             Progress = settings.Progress,
+            FailPoints = settings.FailPoints,
             Tags = Tags,
             // A third for batches in flight, the rest for the queries.
             SegmentMemory = Math.Max(96L << 20, settings.Memory.Bytes * 2 / 3 / segments),
@@ -168,7 +169,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
     {
         var request = new LoadRequest(
             Publisher.KeyOf(pipeline, load), load.Schema, settings.RunId, settings.FullRefresh,
-            ProcessIdentity.Current.ToString(), LeaseKeeper.LeaseFor, FailPoints.Current.Hit);
+            settings.Process.ToString(), LeaseKeeper.LeaseFor, settings.FailPoints.Hit);
         while (true)
         {
             try
