@@ -20,6 +20,9 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
     // How far back to look for runs that were killed.
     private const int MostGoneRuns = 100;
 
+    /// <summary>Plugins that several runs of this process share, disposed by who scanned them; null: each run loads its own.</summary>
+    internal PluginCatalog? Shared { get; init; }
+
     /// <summary>
     /// Runs a pipeline and reports how it ended, whatever happened once it was compiled. Throws <see cref="InvalidPipelineException"/> for a pipeline that does
     /// not compile: then nothing was connected.
@@ -28,19 +31,20 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
     {
         var run = NewRun(request);
         var project = OpenProject(request.File, request.Environment, ref run, request.Date);
-        using var catalog = Plugins(project);
+        using var own = Shared is null ? Plugins(project) : null;
+        var catalog = Shared ?? own!;
         var memory = request.Memory ?? project.Settings.Memory;
         await using var pipeline = await CompileAsync(request.File, project, run, catalog, memory, request);
-        FailPoints.Current.Hit("compiled");
+        request.FailPoints.Hit("compiled");
         using var temporary = TemporaryFolder.Hold(project.StateFolder);
         var (ledger, connection) = OpenLedger(project, new ComponentFactory(catalog, new PluginContext(project.Folder, project.StateFolder, memory.Bytes, time)), request.Redactor);
         await using var ledgerOwner = ledger;
         await using var connectionOwner = connection;
-        await ledger.StartAsync(new RunStart(run.Id, pipeline.Definition.Id, project.Environment, run.StartedAt, ProcessIdentity.Current), cancel);
-        FailPoints.Current.Hit("ledger.started");
+        await ledger.StartAsync(new RunStart(run.Id, pipeline.Definition.Id, project.Environment, run.StartedAt, request.Process), cancel);
+        request.FailPoints.Hit("ledger.started");
 
         var report = await ExecuteAsync(pipeline, run, request, memory, await GoneRunsAsync(ledger, pipeline, cancel), cancel);
-        FailPoints.Current.Hit("run.ended");
+        request.FailPoints.Hit("run.ended");
         await ledger.FinishAsync(report, CancellationToken.None);
         return report;
     }
@@ -91,8 +95,8 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
     {
         var bag = new DiagnosticBag();
         var definition = PipelineReader.Read(file, project, run, bag);
-        FailPoints.Current.Hit("validating");
-        if (FailPoints.Current.Warning is { } rehearsal)
+        request.FailPoints.Hit("validating");
+        if (request.FailPoints.Warning is { } rehearsal)
         {
             bag.AddWarning(SourceSpan.Start(file), "ETL4390", rehearsal, "Unset it for real work.");
         }
@@ -127,6 +131,8 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
             Time = time,
             Log = request.Log.ForRun(run.Id, pipeline.Definition.Id),
             Progress = request.Progress,
+            FailPoints = request.FailPoints,
+            Process = request.Process,
         });
         Exception? error = null;
         try
@@ -170,7 +176,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
             Loads = execution.Loads,
             Rules = execution.Rules,
             DeadLetters = execution.DeadLetters,
-            Warnings = [.. Rehearsal().Concat(execution.Warnings).Concat(WarningOfLedger(pipeline)).Select(request.Redactor.Redact)],
+            Warnings = [.. Rehearsal(request).Concat(execution.Warnings).Concat(WarningOfLedger(pipeline)).Select(request.Redactor.Redact)],
             Error = error is null or OperationCanceledException ? null : ReportBuilder.Error(error, request.Redactor),
         };
     }
@@ -189,7 +195,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
             : throw new EtlException("ETL4613", $"the connection '{name}' cannot keep the ledger", "`ledger` in etl.yaml names a connection of type postgres, or is left out for a file in the state folder.");
     }
 
-    private static IEnumerable<string> Rehearsal() => FailPoints.Current.Warning is { } warning ? [warning] : [];
+    private static IEnumerable<string> Rehearsal(PipelineRunRequest request) => request.FailPoints.Warning is { } warning ? [warning] : [];
 
     // Once, with the file's first run: whoever runs the pipeline from another machine would not find the history here.
     private static IEnumerable<string> WarningOfLedger(CompiledPipeline pipeline)

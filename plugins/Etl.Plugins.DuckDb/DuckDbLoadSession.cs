@@ -40,7 +40,7 @@ internal sealed class DuckDbLoadSession : ILoadSession
         {
             var state = new DuckDbState(handle.Duck, request.Key);
             state.Create();
-            var (fence, checkpoint) = state.Take(request.Owner, request.GoneOwner, request.LeaseFor);
+            var (fence, checkpoint) = state.Take(request);
             request.FailPoint("lease_taken");
             var own = target with { Stage = target.Stage with { Name = string.Create(CultureInfo.InvariantCulture, $"{target.Stage.Name}_{fence}") } };
             state.DropStale($"{target.Stage.Name}_");

@@ -64,12 +64,12 @@ public sealed class CsvLoader(CsvLoadOptions options, IObjectStore store, Plugin
 
     /// <inheritdoc/>
     public async ValueTask<Checkpoint?> ReadCheckpointAsync(CheckpointKey key, CancellationToken cancel) =>
-        (await new CsvCommitLog(store, options.Path, key).LastAsync(cancel))?.Checkpoint;
+        (await new CsvCommitLog(store, options.Path, key).LastAsync(null, cancel))?.Checkpoint;
 
     /// <inheritdoc/>
     public async ValueTask<ILoadSession> OpenAsync(LoadRequest request, CancellationToken cancel)
     {
         var log = new CsvCommitLog(store, options.Path, request.Key);
-        return new CsvLoadSession(store, options, request, log, await log.LastAsync(cancel), Path.Combine(context.StateFolder, "csv"));
+        return new CsvLoadSession(store, options, request, log, await log.LastAsync(request, cancel), Path.Combine(context.StateFolder, "csv"));
     }
 }

@@ -26,6 +26,7 @@ internal sealed class DeltaSnapshot
     private static readonly HashSet<string> KnownFeatures = ["appendOnly", "invariants", "timestampNtz"];
     private readonly Dictionary<string, ActiveFile> _files = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _checkpoints = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long> _epochs = new(StringComparer.Ordinal);
     private readonly HashSet<(string App, string Batch)> _batches = [];
 
     /// <summary>The version; -1 before the first.</summary>
@@ -51,6 +52,10 @@ internal sealed class DeltaSnapshot
 
     /// <summary>The last checkpoint of a pipeline's stage; null when it never committed here.</summary>
     public Checkpoint? CheckpointOf(CheckpointKey key) => _checkpoints.TryGetValue(key.ToString(), out var json) ? Checkpoint.Parse(json) : null;
+
+    /// <summary>The same for a run that takes the table.</summary>
+    public Checkpoint? CheckpointOf(LoadRequest request) =>
+        _checkpoints.TryGetValue(request.Key.ToString(), out var json) ? Checkpoint.Parse(json, request, _epochs.GetValueOrDefault(request.Key.ToString())) : null;
 
     /// <summary>Another pipeline's stage that committed here; null when there is none.</summary>
     public string? OtherWriter(CheckpointKey key) => _checkpoints.Keys.FirstOrDefault(app => app != key.ToString());
@@ -111,6 +116,9 @@ internal sealed class DeltaSnapshot
             case "protocol":
                 CheckProtocol(action);
                 break;
+            case "txn":
+                _epochs[action["appId"]!.GetValue<string>()] = action["version"]!.GetValue<long>();
+                break;
             case "commitInfo":
                 if (action[DeltaCommit.CheckpointMember]?.GetValue<string>() is { } json)
                 {
@@ -123,7 +131,7 @@ internal sealed class DeltaSnapshot
 
                 break;
 
-            // txn repeats what the checkpoint says, for other readers; cdc and domain metadata do not change which rows there are.
+            // cdc and domain metadata do not change which rows there are.
         }
     }
 

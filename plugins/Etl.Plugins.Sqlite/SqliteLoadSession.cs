@@ -38,7 +38,7 @@ internal sealed class SqliteLoadSession : ILoadSession
         try
         {
             var state = new SqliteState(session, request.Key);
-            var (fence, checkpoint) = state.Take(request.Owner, request.GoneOwner, request.LeaseFor);
+            var (fence, checkpoint) = state.Take(request);
             var prefix = $"_etl_stage_{request.Key.ShortName}_";
             DropAbandoned(session, prefix);
             var stage = SqlText.Quote(string.Create(CultureInfo.InvariantCulture, $"{prefix}{fence}"));

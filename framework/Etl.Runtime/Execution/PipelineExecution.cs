@@ -59,10 +59,10 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
             {
                 holds.Add(new LoadHold(load, await OpenAsync(load, run.Token)));
                 CheckFingerprint(holds[^1]);
-                FailPoints.Current.Hit("target.opened");
+                settings.FailPoints.Hit("target.opened");
             }
 
-            FailPoints.Current.Hit("lease.taken");
+            settings.FailPoints.Hit("lease.taken");
             leases = new LeaseKeeper(holds, settings, run);
             Exception? failure = null;
             // A full refresh reads everything, so positions do not matter.
@@ -91,7 +91,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
             {
                 _loads.TryAdd(hold.Node.Id, ReportBuilder.NotPublished(hold.Node, hold.Session.Checkpoint));
                 await hold.Session.DisposeAsync();
-                FailPoints.Current.Hit("target.closed");
+                settings.FailPoints.Hit("target.closed");
             }
         }
     }
@@ -108,9 +108,9 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
             return null;
         }
 
-        FailPoints.Current.Hit("snapshot.taken");
+        settings.FailPoints.Hit("snapshot.taken");
         await round.ReadAsync(cancel);
-        FailPoints.Current.Hit("staged");
+        settings.FailPoints.Hit("staged");
         var stages = ReportBuilder.Stages(pipeline, round.Nodes, resources.Counts, round.Readers);
         if (stages.All(s => s.Kind != "extract" || s.RowsOut == 0) && !settings.FullRefresh && loads.All(l => l.Node.Plan.Mode != LoadMode.Replace))
         {
@@ -123,7 +123,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
         var rules = gate.Evaluate();
         _rules = RoundTotals.Add(_rules, rules);
         gate.Enforce(rules, DeadLetterPolicy);
-        FailPoints.Current.Hit("gate.passed");
+        settings.FailPoints.Hit("gate.passed");
         var letters = await resources.DeadLetters.CommitAsync(cancel);
         var letterReports = letters.Select(l => new DeadLetterReport(l.Stage, l.Connection is null ? l.Path : $"{l.Connection}:{l.Path}", l.Rows)).ToList();
         _deadLetters.AddRange(letterReports);
@@ -133,9 +133,9 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
             EtlTelemetry.DeadLettered(Tags(letter.Stage), letter.Rows);
         }
 
-        FailPoints.Current.Hit("dead_letters.written");
+        settings.FailPoints.Hit("dead_letters.written");
         var published = await new Publisher(pipeline, settings, resources).PublishAsync(loads, round.Reached, letters, batchId, cancel);
-        FailPoints.Current.Hit("published");
+        settings.FailPoints.Hit("published");
         foreach (var (report, _) in published)
         {
             _loads[report.Stage] = report;
@@ -158,10 +158,11 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
         return new RunResources(temporary, letters)
         {
             Time = settings.Time,
-            BatchRows = FailPoints.Current.BatchRows ?? RunResources.DefaultBatchRows,
+            BatchRows = settings.FailPoints.BatchRows ?? RunResources.DefaultBatchRows,
             Parameters = pipeline.Definition.Parameters,
             Log = settings.Log,
             Progress = settings.Progress,
+            FailPoints = settings.FailPoints,
             Tags = Tags,
             // A third for batches in flight, the rest for the queries.
             SegmentMemory = Math.Max(96L << 20, settings.Memory.Bytes * 2 / 3 / segments),
@@ -173,7 +174,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
     {
         var request = new LoadRequest(
             Publisher.KeyOf(pipeline, load), load.Schema, settings.RunId, settings.FullRefresh,
-            ProcessIdentity.Current.ToString(), LeaseKeeper.LeaseFor, FailPoints.Current.Hit) { GoneRuns = settings.GoneRuns };
+            settings.Process.ToString(), LeaseKeeper.LeaseFor, settings.FailPoints.Hit) { GoneRuns = settings.GoneRuns };
         while (true)
         {
             try

@@ -37,7 +37,7 @@ internal sealed class Round(CompiledPipeline pipeline, IReadOnlyList<LoadHold> l
             var from = settings.FullRefresh ? null : loads[0].Session.Checkpoint?.Sources.GetValueOrDefault(node.Id);
             var request = new ExtractRequest(node.Contract, node.Schema, from, resources.BatchRows, SplitsAtATime, resources.Parameters);
             _extractions.Add(node.Id, await InStage(node.Id, () => node.Extractor.OpenAsync(request, cancel).AsTask()));
-            FailPoints.Current.Hit("source.opened");
+            settings.FailPoints.Hit("source.opened");
         }
 
         return _extractions.Values.Any(e => e.Splits.Count > 0)

@@ -15,6 +15,7 @@ internal sealed class Plugin : IDisposable
         "SQLitePCLRaw.core", "SQLitePCLRaw.batteries_v2", "SQLitePCLRaw.provider.e_sqlite3",
     ];
 
+    private readonly Lock _loading = new();
     private readonly string _assemblyPath;
     private PluginLoader? _loader;
     private Assembly? _assembly;
@@ -55,6 +56,17 @@ internal sealed class Plugin : IDisposable
 
     public Type LoadType(string typeName)
     {
+        // Two contexts of one plugin would have two sets of types.
+        lock (_loading)
+        {
+            return Load(typeName);
+        }
+    }
+
+    public void Dispose() => _loader?.Dispose();
+
+    private Type Load(string typeName)
+    {
         _loader ??= PluginLoader.CreateFromAssemblyFile(_assemblyPath, config =>
         {
             config.IsLazyLoaded = false;
@@ -74,8 +86,6 @@ internal sealed class Plugin : IDisposable
             throw new EtlException("ETL5007", $"plugin '{Name}' could not be loaded: {e.Message}", "Publish it with `dotnet publish`, so that its folder holds all that it needs, and copy the whole folder.", e);
         }
     }
-
-    public void Dispose() => _loader?.Dispose();
 
     private static void CheckContract(string name, IReadOnlyDictionary<string, Version> references)
     {
