@@ -49,6 +49,16 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         return report;
     }
 
+    /// <summary>Lets a person's decision about the targets' state take place. Throws <see cref="InvalidPipelineException"/> for a pipeline that does not compile.</summary>
+    public async Task<T> EditStateAsync<T>(PipelineRunRequest request, Func<StateEditor, Task<T>> edit)
+    {
+        var (pipeline, catalog) = await CompileAsync(request);
+        using var plugins = catalog;
+        await using var compiled = pipeline;
+        using var temporary = TemporaryFolder.Hold(pipeline.Project.StateFolder);
+        return await edit(new StateEditor(pipeline, new RunSettings { RunId = NewRun(request).Id, Memory = pipeline.Project.Settings.Memory, Time = time, Wait = request.Wait, Log = request.Log }));
+    }
+
     /// <summary>Compiles without connecting; throws <see cref="InvalidPipelineException"/> with all problems.</summary>
     public async Task<(CompiledPipeline Pipeline, PluginCatalog Catalog)> CompileAsync(PipelineRunRequest request)
     {
@@ -123,6 +133,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         {
             RunId = run.Id,
             FullRefresh = request.FullRefresh,
+            Replay = request.Replay,
             Accepted = request.Accepted,
             AcceptedReason = request.AcceptedReason,
             Wait = request.Wait,

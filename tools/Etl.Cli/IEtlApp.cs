@@ -1,5 +1,6 @@
 using Etl.Contracts;
 using Etl.Runtime.Diagnostics;
+using Etl.Runtime.Execution;
 using Etl.Runtime.Ledger;
 using Etl.Runtime.Reports;
 using Etl.Runtime.Telemetry;
@@ -45,11 +46,17 @@ internal interface IEtlApp : IAsyncDisposable
     /// <summary>One run, by its id or a beginning of it; null when there is none.</summary>
     Task<RunRecord?> ShowRunAsync(Scope scope, string id, CancellationToken cancel);
 
-    /// <summary>Files of dead letters of a pipeline that its targets' checkpoints list, the newest first.</summary>
+    /// <summary>Files of dead letters of a pipeline, as its targets tell of them, the newest first.</summary>
     Task<IReadOnlyList<DeadLetterSummary>> ListDeadLettersAsync(Scope scope, string pipeline, CancellationToken cancel);
 
-    /// <summary>Refused rows of a pipeline.</summary>
+    /// <summary>Refused rows of a pipeline that are open.</summary>
     Task<IReadOnlyList<DeadLetterRow>> ShowDeadLettersAsync(Scope scope, DeadLetterFilter filter, CancellationToken cancel);
+
+    /// <summary>Closes refused rows for good.</summary>
+    Task<IReadOnlyList<StateEdit>> DiscardDeadLettersAsync(Scope scope, string pipeline, LetterSelection selection, string reason, CancellationToken cancel);
+
+    /// <summary>Sets a target's positions back to those of an epoch, or to none.</summary>
+    Task<StateEdit> ResetStateAsync(Scope scope, string pipeline, string stage, long? toEpoch, CancellationToken cancel);
 
     /// <summary>Writes a contract for each table that matches.</summary>
     Task<IReadOnlyList<WrittenFile>> ImportContractsAsync(Scope scope, ImportRequest request, CancellationToken cancel);
@@ -100,6 +107,9 @@ internal sealed record RunRequest
 
     /// <summary>End of the backfill, as written; not null when <see cref="From"/> is not.</summary>
     public string? To { get; init; }
+
+    /// <summary>Replay these dead letters instead of reading what is new; null for a run.</summary>
+    public LetterSelection? Replay { get; init; }
 
     /// <summary>Rules that a person accepts for this run.</summary>
     public IReadOnlyList<string> AcceptedRules { get; init; } = [];
@@ -165,7 +175,12 @@ internal sealed record OptionLine(string Name, string Type, bool Required, strin
 /// <param name="Rows">How many it holds.</param>
 /// <param name="RunId">The run that wrote it.</param>
 /// <param name="CommittedAt">When the target that lists it committed.</param>
-internal sealed record DeadLetterSummary(string Stage, string Path, long Rows, string RunId, DateTimeOffset CommittedAt);
+/// <param name="Open">Rows that wait for somebody; where several targets list the file, of the one that has most.</param>
+/// <param name="Replayed">Rows that were read again and went through the pipeline.</param>
+/// <param name="Superseded">Rows that are gone from the source, or were read in a newer version.</param>
+/// <param name="Discarded">Rows that a person closed.</param>
+internal sealed record DeadLetterSummary(
+    string Stage, string Path, long Rows, string RunId, DateTimeOffset CommittedAt, long Open, long Replayed = 0, long Superseded = 0, long Discarded = 0);
 
 /// <summary>Which refused rows to show.</summary>
 /// <param name="Pipeline">A pipeline's file, or its id.</param>

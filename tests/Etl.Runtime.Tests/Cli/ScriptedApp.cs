@@ -1,5 +1,6 @@
 using Etl.Cli;
 using Etl.Runtime.Diagnostics;
+using Etl.Runtime.Execution;
 using Etl.Runtime.Ledger;
 using Etl.Runtime.Reports;
 using Etl.Runtime.Telemetry;
@@ -52,6 +53,11 @@ internal sealed class ScriptedApp : IEtlApp
     public Task<IReadOnlyList<DeadLetterSummary>> ListDeadLettersAsync(Scope scope, string pipeline, CancellationToken cancel) => Reply<IReadOnlyList<DeadLetterSummary>>(scope, pipeline);
 
     public Task<IReadOnlyList<DeadLetterRow>> ShowDeadLettersAsync(Scope scope, DeadLetterFilter filter, CancellationToken cancel) => Reply<IReadOnlyList<DeadLetterRow>>(scope, filter);
+
+    public Task<IReadOnlyList<StateEdit>> DiscardDeadLettersAsync(Scope scope, string pipeline, LetterSelection selection, string reason, CancellationToken cancel) =>
+        Reply<IReadOnlyList<StateEdit>>(scope, (pipeline, selection, reason));
+
+    public Task<StateEdit> ResetStateAsync(Scope scope, string pipeline, string stage, long? toEpoch, CancellationToken cancel) => Reply<StateEdit>(scope, (pipeline, stage, toEpoch));
 
     public Task<IReadOnlyList<WrittenFile>> ImportContractsAsync(Scope scope, ImportRequest request, CancellationToken cancel) => Reply<IReadOnlyList<WrittenFile>>(scope, request);
 
