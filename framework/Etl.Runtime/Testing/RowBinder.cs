@@ -19,7 +19,7 @@ internal sealed class RowBinder(DiagnosticBag bag)
             var index = columns.Index(entry.Key);
             if (index < 0)
             {
-                bag.AddError(entry.KeySpan, "ETL3082", $"{Title(where)} has no column '{entry.Key}'", $"{Suggest.Sentence(entry.Key, columns.Names)}Columns are: {string.Join(", ", columns.Names)}.");
+                bag.AddError(entry.KeySpan, "ETL3082", $"there is no column '{entry.Key}' in {where}", $"{Suggest.Sentence(entry.Key, columns.Names)}Columns are: {string.Join(", ", columns.Names)}.");
                 continue;
             }
 
@@ -87,6 +87,4 @@ internal sealed class RowBinder(DiagnosticBag bag)
 
         return true;
     }
-
-    private static string Title(string where) => where.Contains(' ', StringComparison.Ordinal) ? where : $"'{where}'";
 }

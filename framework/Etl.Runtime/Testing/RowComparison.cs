@@ -99,7 +99,7 @@ internal sealed class RowComparison(string what, Schema schema, IReadOnlyList<in
         return string.Join(", ", same.Select(c => $"{schema.FieldsList[c].Name} = {Cell.Format(found[c], schema.FieldsList[c].DataType)}"));
     }
 
-    private string Text(ExpectedRow row) => $"{{ {string.Join(", ", row.Cells.Select(c => Text(c.Column, c.Value)))} }}";
+    private string Text(ExpectedRow row) => row.Cells.Count == 0 ? "{ }" : $"{{ {string.Join(", ", row.Cells.Select(c => Text(c.Column, c.Value)))} }}";
 
     private string Text(object?[] row) => $"{{ {string.Join(", ", row.Select((value, i) => (value, i)).Where(c => c.value is not null).Select(c => Text(c.i, c.value)))} }}";
 

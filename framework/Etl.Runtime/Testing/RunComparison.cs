@@ -62,7 +62,7 @@ internal sealed class RunComparison(BoundRun expected, TestedRun run, CompiledPi
         var differences = new List<TestDifference>();
         foreach (var stage in letters.Select(l => l.Stage).Concat(run.LetterStages).Distinct())
         {
-            var schema = letters.FirstOrDefault(l => l.Stage == stage)?.Schema ?? pipeline.Nodes.OfType<SegmentNode>().First(n => n.Segment.Verdicts.Any(v => v.Stage == stage)).Segment.Output.Arrow;
+            var schema = letters.FirstOrDefault(l => l.Stage == stage)?.Schema ?? TestBinder.LettersOf(pipeline.Nodes.OfType<SegmentNode>().First(n => n.Segment.Verdicts.Any(v => v.Stage == stage)).Segment);
             var found = await run.LettersAsync(stage, schema, cancel);
             foreach (var rule in letters.Where(l => l.Stage == stage).Select(l => l.Rule).Concat(found.Select(f => f.Rule)).Distinct())
             {
@@ -81,7 +81,7 @@ internal sealed class RunComparison(BoundRun expected, TestedRun run, CompiledPi
         return rule switch
         {
             _ when found is null => new TestDifference(rule.Span, $"{name} was not evaluated: there was nothing to publish"),
-            { Rows: { } rows } when found.FailedRows != rows => new TestDifference(rule.Span, string.Create(CultureInfo.InvariantCulture, $"{name}: {found.FailedRows} rows break it, expected {rows}")),
+            { Rows: { } rows } when found.FailedRows != rows => new TestDifference(rule.Span, string.Create(CultureInfo.InvariantCulture, $"{name}: rows that break it: {found.FailedRows}, expected {rows}")),
             { Outcome: { } outcome } when found.Outcome != outcome => new TestDifference(rule.Span, $"{name} is {OptionText.SnakeCase(found.Outcome.ToString())}{(found.Detail is null ? "" : $" ({found.Detail})")}, expected {OptionText.SnakeCase(outcome.ToString())}"),
             _ => null,
         };

@@ -28,6 +28,11 @@ internal sealed class TestBinder(CompiledPipeline pipeline, DiagnosticBag bag)
         return bag.Sorted;
     }
 
+    /// <summary>The columns of the rows that a query refuses: those that its stages saw.</summary>
+    public static Schema LettersOf(Segment segment) => segment.EmitsDeletions && !segment.Inputs[0].Schema.HasOp
+        ? new Schema(segment.Output.Arrow.FieldsList.Where(f => f.Name != RowSchema.OpColumn), null)
+        : segment.Output.Arrow;
+
     /// <summary>The test; what the bag was told of is left out of it.</summary>
     public BoundTest Bind(TestDefinition test)
     {
@@ -72,7 +77,7 @@ internal sealed class TestBinder(CompiledPipeline pipeline, DiagnosticBag bag)
     private IReadOnlyList<object?[]> Complete(TestRows rows, Schema schema, IReadOnlyList<IReadOnlyList<string>> keys, DateTimeOffset clock, int first)
     {
         var before = bag.ErrorCount;
-        var bound = rows.Rows.Select(r => _rows.Bind(r, schema, rows.Stage)).ToList();
+        var bound = rows.Rows.Select(r => _rows.Bind(r, schema, $"'{rows.Stage}'")).ToList();
         var complete = new RowFiller(schema, [.. keys.SelectMany(k => k)], clock).Complete(bound, first);
         if (bag.ErrorCount == before)
         {
@@ -90,7 +95,7 @@ internal sealed class TestBinder(CompiledPipeline pipeline, DiagnosticBag bag)
         }
 
         var schema = TargetModel.SchemaOf(load);
-        return new ExpectedTarget(load, schema, [.. rows.Rows.Select(r => _rows.Bind(r, schema, rows.Stage, expected: true))], rows.Span);
+        return new ExpectedTarget(load, schema, [.. rows.Rows.Select(r => _rows.Bind(r, schema, $"'{rows.Stage}'", expected: true))], rows.Span);
     }
 
     private ExpectedLetter? Letter(TestLetter letter)
@@ -106,7 +111,7 @@ internal sealed class TestBinder(CompiledPipeline pipeline, DiagnosticBag bag)
             return null;
         }
 
-        var schema = segment.Output.Arrow;
+        var schema = LettersOf(segment);
         return new ExpectedLetter(stage, rule, schema, letter.Row is null ? new ExpectedRow(letter.Span, []) : _rows.Bind(letter.Row, schema, $"the rows that '{stage}' sees", expected: true));
     }
 
