@@ -10,6 +10,7 @@ using Etl.Runtime.Plugins;
 using Etl.Runtime.Reports;
 using Etl.Runtime.Scaffolding;
 using Etl.Runtime.Telemetry;
+using Etl.Runtime.Testing;
 
 namespace Etl.Cli;
 
@@ -63,6 +64,7 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
             try
             {
                 await using var compiled = await CompileAsync(scope, file, new Dictionary<string, string>(), null, found.AddRange);
+                found.AddRange(PipelineTester.Check(compiled));
             }
             catch (InvalidPipelineException e)
             {
@@ -72,6 +74,20 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
 
         return new ValidationResult(files, [.. found.Distinct()]);
     }
+
+    public Task<IReadOnlyList<TestFileResult>> TestAsync(Scope scope, IReadOnlyList<string> paths, string? filter, CancellationToken cancel) => Guarded(async () =>
+    {
+        var results = new List<TestFileResult>();
+        var factories = new Dictionary<string, ComponentFactory>();
+        foreach (var file in paths.SelectMany(PipelineFiles).Distinct())
+        {
+            var project = PipelineRunner.OpenProject(file, EnvironmentOf(scope));
+            var factory = factories.TryGetValue(project.Folder, out var known) ? known : factories[project.Folder] = Factory(scope, project);
+            results.Add(await new PipelineTester(project, factory, _redactor, time).RunAsync(file, filter, cancel));
+        }
+
+        return (IReadOnlyList<TestFileResult>)results;
+    });
 
     public async Task<PlanDescription> PlanAsync(PlanRequest request, CancellationToken cancel)
     {

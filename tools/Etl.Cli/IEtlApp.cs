@@ -4,6 +4,7 @@ using Etl.Runtime.Execution;
 using Etl.Runtime.Ledger;
 using Etl.Runtime.Reports;
 using Etl.Runtime.Telemetry;
+using Etl.Runtime.Testing;
 
 namespace Etl.Cli;
 
@@ -21,6 +22,9 @@ internal interface IEtlApp : IAsyncDisposable
 
     /// <summary>Compiles files and all pipelines in folders, offline.</summary>
     Task<ValidationResult> ValidateAsync(Scope scope, IReadOnlyList<string> paths, CancellationToken cancel);
+
+    /// <summary>Runs the tests of files and of all pipelines in folders, embedded; those whose names contain the filter, if there is one.</summary>
+    Task<IReadOnlyList<TestFileResult>> TestAsync(Scope scope, IReadOnlyList<string> paths, string? filter, CancellationToken cancel);
 
     /// <summary>Compiles one pipeline and describes what would run.</summary>
     Task<PlanDescription> PlanAsync(PlanRequest request, CancellationToken cancel);
