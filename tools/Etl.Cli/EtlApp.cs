@@ -96,6 +96,24 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
         return new PlanDescription(PlanText.Render(compiled), PlanJson.Render(compiled), warnings);
     }
 
+    public Task<string> LineageAsync(Scope scope, IReadOnlyList<string> pipelines, string format, string? column, bool downstream, CancellationToken cancel) => Guarded(async () =>
+    {
+        var lineages = new List<PipelineLineage>();
+        foreach (var file in pipelines.SelectMany(p => PipelineFiles(Directory.Exists(p) ? p : Find(p))))
+        {
+            await using var compiled = await CompileAsync(scope, file, new Dictionary<string, string>(), null, _ => { });
+            lineages.Add(PipelineLineage.Of(compiled));
+        }
+
+        return format switch
+        {
+            "json" => JsonOutput.Write(LineageJson.Render(lineages)) + "\n",
+            "mermaid" => LineageMermaid.Render(lineages),
+            "openlineage" => string.Concat(LineageOpenLineage.Render(lineages, time.GetUtcNow()).Select(e => e.ToJsonString() + "\n")),
+            _ => string.Join("\n", lineages.Select(l => downstream ? LineageText.RenderDownstream(l, column!) : LineageText.Render(l, column))),
+        };
+    });
+
     public Task<DiagnosticPage?> ExplainAsync(Scope scope, string code, CancellationToken cancel) =>
         Task.FromResult(DiagnosticCatalog.Find(code));
 

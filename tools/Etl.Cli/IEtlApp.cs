@@ -29,6 +29,9 @@ internal interface IEtlApp : IAsyncDisposable
     /// <summary>Compiles one pipeline and describes what would run.</summary>
     Task<PlanDescription> PlanAsync(PlanRequest request, CancellationToken cancel);
 
+    /// <summary>Compiles pipelines (files, ids or folders) and writes where the columns of their targets come from; only of one column, or what that column bears on, for text.</summary>
+    Task<string> LineageAsync(Scope scope, IReadOnlyList<string> pipelines, string format, string? column, bool downstream, CancellationToken cancel);
+
     /// <summary>The page of a diagnostic, of the framework or of a plugin; null when there is none.</summary>
     Task<DiagnosticPage?> ExplainAsync(Scope scope, string code, CancellationToken cancel);
 

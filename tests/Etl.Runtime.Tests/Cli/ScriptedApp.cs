@@ -37,6 +37,8 @@ internal sealed class ScriptedApp : IEtlApp
 
     public Task<PlanDescription> PlanAsync(PlanRequest request, CancellationToken cancel) => Reply<PlanDescription>(request.Scope, request);
 
+    public Task<string> LineageAsync(Scope scope, IReadOnlyList<string> pipelines, string format, string? column, bool downstream, CancellationToken cancel) => Reply<string>(scope, pipelines);
+
     public Task<string> ExecuteAsync(Scope scope, string connection, string file, CancellationToken cancel) => Reply<string>(scope, (connection, file));
 
     public Task<DiagnosticPage?> ExplainAsync(Scope scope, string code, CancellationToken cancel) => Reply<DiagnosticPage?>(scope, code);
