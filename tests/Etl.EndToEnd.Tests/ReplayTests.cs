@@ -156,6 +156,23 @@ public sealed class ReplayTests
         Assert.That(await StatesAsync(project), Is.EqualTo(new[] { "6 open 0 replayed 0 superseded", "0 open 0 replayed 6 superseded" }));
     }
 
+    [Test]
+    public async Task Files_are_deleted_after_the_time_to_keep_them_unless_a_row_is_open()
+    {
+        using var project = await RefusedAsync("duckdb");
+        project.Replace("orders.yaml", "max_ratio: 1", "max_ratio: 1, keep: 1s");
+        var old = Directory.GetFiles(project.PathOf("lake/refused")).Single();
+        await Task.Delay(1100);
+        project.Sqlite("shop.db", "update orders set amount = 1, updated_at = '2026-05-01T00:00:00Z' where id = 1");
+        await project.ReportAsync("run", "orders.yaml");
+        Assert.That(File.Exists(old), Is.True, "its rows are open");
+
+        Mend(project);
+        await project.ReportAsync("dead-letters", "replay", "orders.yaml");
+        var left = Directory.GetFiles(project.PathOf("lake/refused"));
+        Assert.That(left, Has.Length.EqualTo(1).And.No.Member(old), "what was refused again is open");
+    }
+
     private static async Task<ProjectFolder> RefusedAsync(string warehouse)
     {
         var project = SmallShop.Project(warehouse, "keep");

@@ -44,6 +44,24 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
             _warnings.Add($"attempt {attempt} failed and was repeated: {error.Message}");
         });
         await resilience.ExecuteAsync(async token => await AttemptAsync(token), cancel);
+        if (DeadLetterPolicy is { Keep: { } keep } policy && _loads.Values.Any(l => l.Status == LoadStatus.Published))
+        {
+            await DeleteLettersAsync(policy, keep, cancel);
+        }
+    }
+
+    // What was published stays so: a file that cannot be deleted is told, and the next run tries again.
+    private async Task DeleteLettersAsync(DeadLetterPolicy policy, TimeSpan keep, CancellationToken cancel)
+    {
+        try
+        {
+            var files = await LetterRetention.ApplyAsync(pipeline, policy, keep, settings.Time.GetUtcNow(), cancel);
+            settings.Log.ForStage("run").Info("{files} files of closed dead letters were deleted", ("files", files));
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            _warnings.Add($"files of closed dead letters could not be deleted: {e.Message}");
+        }
     }
 
     private async Task AttemptAsync(CancellationToken outer)
