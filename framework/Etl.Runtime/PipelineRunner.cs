@@ -64,7 +64,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
     {
         var run = NewRun(request);
         var project = OpenProject(request.File, request.Environment, ref run, request.Date);
-        var catalog = Plugins(project);
+        var catalog = Shared ?? Plugins(project);
         try
         {
             return (await CompileAsync(request.File, project, run, catalog, project.Settings.Memory, request), catalog);

@@ -176,7 +176,7 @@ internal sealed class DuckDbLoadSession : ILoadSession
         if (Replaces)
         {
             var kept = Count(duck, _target.CountKept, cancel);
-            if (kept == 0 && _options.Mode == TableLoadMode.Replace && !_options.AllowEmpty)
+            if (kept == 0 && !_options.AllowEmpty && Count(duck, $"SELECT count(*) FROM {_target.Table.Quoted}", cancel) > 0)
             {
                 throw new EtlException("ETL4419", $"nothing was staged, and replacing {_target.Table} would empty it", "If that is right, say allow_empty: true.") { OptionPath = "allow_empty" };
             }

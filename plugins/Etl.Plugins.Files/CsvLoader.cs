@@ -15,7 +15,7 @@ public sealed record CsvLoadOptions : CsvFormatOptions
     public required CsvLoadMode Mode { get; init; }
 
     /// <summary>Guard of replace.</summary>
-    [Option("Replace: accept an empty result, which would leave an empty file.")]
+    [Option("Replace and full refresh: accept an empty result, which would leave an empty file.")]
     public bool AllowEmpty { get; init; }
 }
 

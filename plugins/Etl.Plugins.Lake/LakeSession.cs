@@ -119,7 +119,7 @@ internal sealed class LakeSession : ILoadSession
             throw new InvalidOperationException($"epoch {next.N} does not follow {Checkpoint?.N ?? 0}");
         }
 
-        if (_options.Mode == LoadMode.Replace && _staged == 0 && !_options.AllowEmpty)
+        if (_replacesAll && _staged == 0 && !_options.AllowEmpty && _table.Files.Count > 0)
         {
             throw new EtlException("ETL4562", "there are no rows, and replace would empty the table", "If that is meant, set allow_empty: true.") { OptionPath = "allow_empty" };
         }

@@ -10,7 +10,7 @@ namespace Etl.Model.Tests;
 /// </summary>
 public sealed class ProtocolTests
 {
-    private static int Sequences { get; } = int.Parse(Environment.GetEnvironmentVariable("ETL_MODEL_SEQUENCES") ?? "334", System.Globalization.CultureInfo.InvariantCulture);
+    private static int Sequences { get; } = int.Parse(Environment.GetEnvironmentVariable("ETL_MODEL_SEQUENCES") ?? "40", System.Globalization.CultureInfo.InvariantCulture);
 
     private static IEnumerable<Shape> Shapes() => Shape.All;
 

@@ -50,7 +50,6 @@ internal sealed class Shop : IDisposable
 
     private async Task TakeAsync(Step step)
     {
-        var t0 = System.Diagnostics.Stopwatch.StartNew();
         try
         {
             await (step switch
@@ -68,21 +67,10 @@ internal sealed class Shop : IDisposable
                 _ => throw new InvalidOperationException($"{step} is unknown"),
             });
         }
-        catch (CounterexampleException e) when (Slow(step, t0))
+        catch (CounterexampleException e)
         {
             throw new CounterexampleException($"at {step}: {e.Message}");
         }
-        Slow(step, t0);
-    }
-
-    private static bool Slow(Step s, System.Diagnostics.Stopwatch w)
-    {
-        if (w.ElapsedMilliseconds > 1500)
-        {
-            File.AppendAllText("/tmp/w/model-slow.txt", $"SLOW {w.ElapsedMilliseconds} {s}\n");
-        }
-
-        return true;
     }
 
     private static Task Do(Action action)
@@ -131,7 +119,7 @@ internal sealed class Shop : IDisposable
     {
         var blocked = Blocked(refresh);
         // Each group of targets reads at a snapshot of its own.
-        var groups = _model.Targets.Select((t, i) => (t.Position, t.Epoch, Index: i)).GroupBy(t => refresh ? null : t.Epoch == 0 ? "" : $"{t.Position}").Select(g => g.Select(t => t.Index).ToList()).ToList();
+        var groups = _model.Targets.Select((t, i) => (t.Position, t.Epoch, Index: i)).GroupBy(t => refresh ? null : t.Epoch == 0 ? "never" : $"after {t.Position}").Select(g => g.Select(t => t.Index).ToList()).ToList();
         var expected = _model.Targets.ToArray();
         var group = 0;
         void Snapshot()

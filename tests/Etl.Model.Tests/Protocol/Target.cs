@@ -38,7 +38,14 @@ internal abstract record Target(string Name, Taking Taking)
     /// <summary>Changes the stored checkpoint, so that its checksum does not match.</summary>
     public abstract void Damage(string folder);
 
-    protected string Mode => Taking switch { Taking.Append => "mode: append", Taking.Changes => "mode: changes", Taking.Keep => "mode: upsert, key: [id], on_excluded: keep", _ => "mode: upsert, key: [id], on_excluded: delete" };
+    // A full refresh would be refused when no good row is left; that is not what the model is about.
+    protected string Mode => "allow_empty: true, " + Taking switch
+    {
+        Taking.Append => "mode: append",
+        Taking.Changes => "mode: changes",
+        Taking.Keep => "mode: upsert, key: [id], on_excluded: keep",
+        _ => "mode: upsert, key: [id], on_excluded: delete",
+    };
 
     protected static TargetState State(IReadOnlyList<long> epochs, string? checkpoint, IEnumerable<string> rows)
     {
@@ -58,7 +65,7 @@ internal abstract record Target(string Name, Taking Taking)
             epochs.Count,
             position is null ? null : long.Parse(position, CultureInfo.InvariantCulture),
             [.. rows],
-            [.. stored?.DeadLetters.SelectMany(d => Duck.Lines(null, $"SELECT id || '=' || value FROM read_parquet('{d.Path}')")) ?? []]);
+            [.. stored?.DeadLetters.SelectMany(d => Duck.Memory.Lines($"SELECT id || '=' || value FROM read_parquet('{d.Path}')")) ?? []]);
     }
 
     // Any digit of the run's date: the text stays JSON, wherever it is embedded.
@@ -88,37 +95,43 @@ internal sealed record DuckTarget(string Name, Taking Taking) : Target(Name, Tak
 
     public override TargetState Read(string folder)
     {
-        var file = File(folder);
-        return !Exists(folder) ? TargetState.Empty : State(
-            [.. Duck.Lines(file, "SELECT n FROM _etl.epoch ORDER BY n").Select(n => long.Parse(n, CultureInfo.InvariantCulture))],
-            Duck.Lines(file, "SELECT value FROM _etl.checkpoint WHERE value IS NOT NULL").SingleOrDefault(),
-            Duck.Lines(file, "SELECT table_name FROM information_schema.tables WHERE table_name = 'items'").Count == 0 ? [] : Duck.Lines(file, "SELECT id || '=' || value FROM items"));
+        using var duck = Open(folder);
+        return duck is null ? TargetState.Empty : State(
+            [.. duck.Lines("SELECT n FROM _etl.epoch ORDER BY n").Select(n => long.Parse(n, CultureInfo.InvariantCulture))],
+            duck.Lines("SELECT value FROM _etl.checkpoint WHERE value IS NOT NULL").SingleOrDefault(),
+            duck.Lines("SELECT table_name FROM information_schema.tables WHERE table_name = 'items'").Count == 0 ? [] : duck.Lines("SELECT id || '=' || value FROM items"));
     }
 
-    public override string? Holder(string folder) => Exists(folder) ? Duck.Lines(File(folder), "SELECT lease_owner FROM _etl.checkpoint WHERE lease_until > now()").SingleOrDefault() : null;
+    public override string? Holder(string folder)
+    {
+        using var duck = Open(folder);
+        return duck?.Lines("SELECT lease_owner FROM _etl.checkpoint WHERE lease_until > now()").SingleOrDefault();
+    }
 
-    public override void Expire(string folder) => Change(folder, "UPDATE _etl.checkpoint SET lease_until = now() - INTERVAL 1 HOUR WHERE lease_until IS NOT NULL");
+    public override void Expire(string folder)
+    {
+        using var duck = Open(folder);
+        duck?.Lines("UPDATE _etl.checkpoint SET lease_until = now() - INTERVAL 1 HOUR WHERE lease_until IS NOT NULL");
+    }
 
     public override void Damage(string folder)
     {
-        if (Read(folder).Epoch > 0)
-        {
-            var text = Duck.Lines(File(folder), "SELECT value FROM _etl.checkpoint").Single();
-            Change(folder, $"UPDATE _etl.checkpoint SET value = {SqlText.Literal(Damaged(text))}");
-        }
+        using var duck = Open(folder);
+        duck?.Lines($"UPDATE _etl.checkpoint SET value = {SqlText.Literal(Damaged(duck.Lines("SELECT value FROM _etl.checkpoint").Single()))}");
     }
 
-    private static string File(string folder) => Path.Combine(folder, "out", "duck.db");
-
-    private static bool Exists(string folder) =>
-        System.IO.File.Exists(File(folder)) && Duck.Lines(File(folder), "SELECT 1 FROM information_schema.tables WHERE table_schema = '_etl' AND table_name = 'checkpoint'").Count > 0;
-
-    private static void Change(string folder, string sql)
+    // Null before the first run made the tables.
+    private static Duck? Open(string folder)
     {
-        if (Exists(folder))
+        var file = Path.Combine(folder, "out", "duck.db");
+        var duck = File.Exists(file) ? new Duck(file) : null;
+        if (duck?.Lines("SELECT 1 FROM information_schema.tables WHERE table_schema = '_etl' AND table_name = 'epoch'").Count == 0)
         {
-            Duck.Lines(File(folder), sql);
+            duck.Dispose();
+            return null;
         }
+
+        return duck;
     }
 }
 
@@ -198,7 +211,7 @@ internal sealed record LakeTarget(string Name, Taking Taking) : Target(Name, Tak
 
         var line = Taking == Taking.Changes ? "id || '=' || value || ' ' || _op || ' ' || _etl_epoch" : "id || '=' || value";
         var files = string.Join(", ", active.Select(f => $"'{Path.Combine(folder, "out", "files", "lake", f)}'"));
-        return State(epochs, checkpoint, active.Count == 0 ? [] : Duck.Lines(null, $"SELECT {line} FROM read_parquet([{files}])"));
+        return State(epochs, checkpoint, active.Count == 0 ? [] : Duck.Memory.Lines($"SELECT {line} FROM read_parquet([{files}])"));
     }
 
     public override void Damage(string folder)
@@ -219,7 +232,7 @@ internal sealed record LakeTarget(string Name, Taking Taking) : Target(Name, Tak
 /// <summary>CSV files by their log.</summary>
 internal sealed record CsvTarget(string Name, Taking Taking) : Target(Name, Taking)
 {
-    public override string Stage => "load: csv, connection: files, with: { path: csv, mode: append }";
+    public override string Stage => "load: csv, connection: files, with: { path: csv, mode: append, allow_empty: true }";
 
     public override IReadOnlyList<string> Points { get; } = ["csv.staged", "csv.before_commit", "csv.after_commit"];
 
@@ -253,34 +266,27 @@ internal sealed record CsvTarget(string Name, Taking Taking) : Target(Name, Taki
     }
 }
 
-/// <summary>Statements on a DuckDB file, or on none.</summary>
-internal static class Duck
+/// <summary>Statements on a DuckDB file.</summary>
+internal sealed class Duck : IDisposable
 {
     [ThreadStatic]
-    private static DuckDBConnection? _memory;
+    private static Duck? _memory;
 
-    /// <summary>The first column of what a statement gives, as text.</summary>
-    public static List<string> Lines(string? file, string sql)
+    private readonly DuckDBConnection _connection;
+
+    public Duck(string file)
     {
-        if (file is null)
-        {
-            if (_memory is null)
-            {
-                _memory = new DuckDBConnection("Data Source=:memory:");
-                _memory.Open();
-            }
-
-            return Lines(_memory, sql);
-        }
-
-        using var connection = new DuckDBConnection($"Data Source={file}");
-        connection.Open();
-        return Lines(connection, sql);
+        _connection = new DuckDBConnection($"Data Source={file}");
+        _connection.Open();
     }
 
-    private static List<string> Lines(DuckDBConnection connection, string sql)
+    /// <summary>On no file, for Parquet.</summary>
+    public static Duck Memory => _memory ??= new Duck(":memory:");
+
+    /// <summary>The first column of what a statement gives, as text.</summary>
+    public List<string> Lines(string sql)
     {
-        using var command = connection.CreateCommand();
+        using var command = _connection.CreateCommand();
         command.CommandText = sql;
         using var reader = command.ExecuteReader();
         var lines = new List<string>();
@@ -291,6 +297,8 @@ internal static class Duck
 
         return lines;
     }
+
+    public void Dispose() => _connection.Dispose();
 }
 
 /// <summary>Statements on an SQLite file; on one that is not there, nothing.</summary>
