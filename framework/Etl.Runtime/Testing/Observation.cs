@@ -49,16 +49,11 @@ internal sealed record Observation(TestedRun Run, IReadOnlyList<(LoadNode Load, 
     public bool Breaks(TestedRule rule, IReadOnlyList<TestedRule> rules) =>
         IsBroken(rule) && (rule.Action == RefusalAction.Warn ? Passes(rules) : Rank(rules) == rules.ToList().IndexOf(rule));
 
-    /// <summary>The index of the first rule that stopped a row; the greatest number when none did, -1 when the run failed for another reason.</summary>
+    /// <summary>The index of the first rule that stopped a row; the greatest number when none did, -1 when the run failed without one.</summary>
     public int Rank(IReadOnlyList<TestedRule> rules)
     {
-        if (Run.Status == RunStatus.Failed)
-        {
-            return -1;
-        }
-
         var first = rules.ToList().FindIndex(r => r.Action != RefusalAction.Warn && IsBroken(r));
-        return first < 0 ? int.MaxValue : first;
+        return first >= 0 ? first : Run.Status == RunStatus.Failed ? -1 : int.MaxValue;
     }
 
     private bool IsBroken(TestedRule rule) => Run.Rules.Any(r => r.Stage == rule.Stage && r.Rule == rule.Rule && r.Outcome == RuleOutcome.Broken);
