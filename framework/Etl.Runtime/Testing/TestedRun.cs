@@ -61,7 +61,7 @@ internal sealed class TestedRun
             }))],
             Connections = new Dictionary<string, IConnection>(),
             Hash = compiled.Hash,
-            StageSchemas = compiled.StageSchemas,
+            Rows = compiled.Rows,
         };
         var execution = new PipelineExecution(pipeline, new RunSettings { RunId = run, Memory = compiled.Project.Settings.Memory, Time = new FixedClock(clock) });
         try
