@@ -191,6 +191,20 @@ public sealed class PipelineTestsTests
         Assert.That((none.ExitCode, none.Error), Is.EqualTo((2, "error ETL4640: no test has 'nonsense' in its name\n  Without --filter all run, and their names are shown.\n")));
     }
 
+    [Test]
+    public async Task What_generate_proposes_is_pinned_and_passes()
+    {
+        using var project = Project("");
+        project.Replace("orders.yaml", "tests:\n", "");
+        var proposed = await project.RunAsync("test", "orders.yaml", "--generate", "--param", "floor=10");
+        Assert.That(proposed.ExitCode, Is.Zero, proposed.ToString());
+        Golden.Check("commands/test_generate.yaml", proposed.Out, project);
+        project.Write("orders.yaml", project.Read("orders.yaml") + "\n" + proposed.Out);
+        var tested = await project.RunAsync("test");
+        Assert.That(tested.ExitCode, Is.Zero, tested.ToString());
+        Assert.That(tested.Out, Does.EndWith("5 tests: 5 passed, 0 failed\n"));
+    }
+
     private static ProjectFolder Project(string tests) => ProjectFolder.With(
         ("etl.yaml", "time_zone: Europe/Amsterdam\n"),
         ("connections.yaml", """
