@@ -46,7 +46,13 @@ internal sealed class DuckDbLoadSession : ILoadSession
             state.DropStale($"{target.Stage.Name}_");
 
             // Before the first row is read: what the policy forbids is told now.
-            DuckDbTableShape.Statements(own, own.Table.Columns(handle.Duck), options.Schema);
+            var live = own.Table.Columns(handle.Duck);
+            if (live.Count == 0 && checkpoint is not null && !request.FullRefresh && options.Mode != TableLoadMode.Replace)
+            {
+                throw new EtlException("ETL4308", $"the table {own.Table} is gone, and the checkpoint says that rows were loaded into it", "Restore it from a copy, or run with --full-refresh to load it anew.");
+            }
+
+            DuckDbTableShape.Statements(own, live, options.Schema);
             handle.Duck.Execute(own.CreateStage, cancel: cancel);
             return new DuckDbLoadSession(connection, options, request, own, handle, state, fence, checkpoint);
         }

@@ -42,7 +42,13 @@ internal sealed class SqliteLoadSession : ILoadSession
             var prefix = $"_etl_stage_{request.Key.ShortName}_";
             DropAbandoned(session, prefix);
             var stage = SqlText.Quote(string.Create(CultureInfo.InvariantCulture, $"{prefix}{fence}"));
-            var publication = new SqlitePublication(SqliteTarget.Resolve(session, options, request.Schema), stage, request.Schema.HasOp);
+            var target = SqliteTarget.Resolve(session, options, request.Schema);
+            if (!target.Exists && checkpoint is not null && !request.FullRefresh && options.Mode != TableLoadMode.Replace)
+            {
+                throw new EtlException("ETL4308", $"the table {target.Name} is gone, and the checkpoint says that rows were loaded into it", "Restore it from a copy, or run with --full-refresh to load it anew.");
+            }
+
+            var publication = new SqlitePublication(target, stage, request.Schema.HasOp);
             session.Execute(publication.CreateStage);
             request.FailPoint("sqlite.opening");
             session.Execute("commit");
