@@ -25,6 +25,9 @@ internal sealed class Round(CompiledPipeline pipeline, IReadOnlyList<LoadHold> l
     /// <summary>Where the sources will have been consumed to, by extract stage.</summary>
     public IReadOnlyDictionary<string, SourcePosition> Reached => _extractions.ToDictionary(e => e.Key, e => e.Value.Reached);
 
+    /// <summary>What the extractions warn of.</summary>
+    public IEnumerable<string> Warnings => _extractions.SelectMany(e => e.Value.Warnings.Select(w => $"{e.Key}: {w}"));
+
     /// <summary>What was read, by extract stage.</summary>
     public IReadOnlyDictionary<string, ExtractTask> Readers => _readers;
 
@@ -35,8 +38,16 @@ internal sealed class Round(CompiledPipeline pipeline, IReadOnlyList<LoadHold> l
         {
             // The loads of a round stand at one position, so any of their checkpoints tells it.
             var from = settings.FullRefresh ? null : loads[0].Session.Checkpoint?.Sources.GetValueOrDefault(node.Id);
-            var request = new ExtractRequest(node.Contract, node.Schema, from, resources.BatchRows, SplitsAtATime, resources.Parameters);
-            _extractions.Add(node.Id, await InStage(node.Id, () => node.Extractor.OpenAsync(request, cancel).AsTask()));
+            var request = new ExtractRequest(node.Contract, node.Schema, from, resources.BatchRows, SplitsAtATime, resources.Parameters)
+            {
+                Once = loads.Any(l => l.Node.Plan.Mode is LoadMode.Append or LoadMode.Changes),
+            };
+            var extraction = await InStage(node.Id, () => node.Extractor.OpenAsync(request, cancel).AsTask());
+            _extractions.Add(node.Id, extraction);
+            foreach (var warning in extraction.Warnings)
+            {
+                resources.Log.ForStage(node.Id).Warn("{warning}", ("warning", warning));
+            }
         }
 
         return _extractions.Values.Any(e => e.Splits.Count > 0)
