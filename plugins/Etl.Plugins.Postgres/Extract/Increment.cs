@@ -24,6 +24,11 @@ internal sealed record Increment(IReadOnlyList<string> Conditions, JsonObject Po
     /// <summary>This increment by the policy for rows whose cursor is NULL; ETL4110 if they fail the run.</summary>
     public async ValueTask<Increment> WithNullsAsync(SourceSnapshot snapshot, string relation, string display, LiveColumn cursor, NullCursor policy, CancellationToken cancel)
     {
+        if (cursor.NotNull)
+        {
+            return this;
+        }
+
         var name = SqlText.Quote(cursor.Name);
         switch (policy)
         {

@@ -18,7 +18,7 @@ internal static class Promise
         null => Whole,
         { Exact: PostgresExact.HoldBack } => HoldBack(incremental),
         { Exact: PostgresExact.Window } => "exact if the server's clock sets the cursor in the transaction that writes the row: every committed change since the last run, by transaction ids, among rows not older than "
-            + $"the oldest transaction that was open then. Where the server does not tell which are open (no pg_read_all_stats, a standby), rows of a transaction that is open for longer than {incremental.Assumed} may be missed. " + Deletions,
+            + $"the oldest transaction that was open then. Where the server does not tell which are open (no pg_read_all_stats, a standby), rows of a transaction that is open for longer than {incremental.Assumed} may be missed. A change that does not move the cursor is not seen. " + Deletions,
         _ => "exact: every committed change since the last run, by transaction ids, whatever its cursor. "
             + "A target with a key gets rows of transactions that were open then again, one without gets each once. "
             + (incremental.Exact is null ? Deletions + " A view or foreign table has no transaction ids: by the cursor, " + Overlap(incremental) : Deletions),

@@ -46,7 +46,7 @@ internal static class TransactionIncrement
             Indexed = window && indexed && from?["since"] is not null,
             Warnings = [.. window ? OfWindow(table, cursor, options, open, indexed) : OfScan(snapshot, table, options, open, once)],
         };
-        return cursor.NotNull ? increment : await increment.WithNullsAsync(snapshot, table.Name.Sql, table.Name.ToString(), cursor, options.NullCursor, cancel);
+        return await increment.WithNullsAsync(snapshot, table.Name.Sql, table.Name.ToString(), cursor, options.NullCursor, cancel);
     }
 
     private static List<string> Conditions(SourceSnapshot snapshot, LiveTable table, LiveColumn cursor, bool window, JsonObject from, bool once)
