@@ -83,6 +83,42 @@ public sealed class PostgresTests
     }
 
     [Test]
+    public async Task An_append_gets_each_row_once_though_an_older_transaction_ends_late_and_the_report_warns_of_a_missing_index()
+    {
+        const string Database = "late_commit";
+        using var project = await ShopAsync(Database);
+        await ExecuteAsync(Database, "create table public.events (id bigint primary key, at timestamptz not null default now())");
+        var imported = await project.RunAsync("contract", "import", "--env", "postgres", "--connection", "shop", "--table", "events", "--out", ".");
+        Assert.That(imported.ExitCode, Is.Zero, imported.ToString());
+        project.Write("events.yaml",
+            """
+            apiVersion: etl/v1
+            pipeline: events
+            stages:
+              - { id: events, extract: table, connection: shop, contract: shop.events.yaml, with: { table: events, incremental: { cursor: at, exact: window } } }
+              - { id: copy, load: table, from: events, connection: shop, with: { table: copied, mode: append } }
+            """);
+        await using (var late = await OpenAsync(Database))
+        {
+            await using var transaction = await late.BeginTransactionAsync();
+            await using var insert = new NpgsqlCommand("insert into public.events values (1)", late);
+            await insert.ExecuteNonQueryAsync();
+            await ExecuteAsync(Database, "insert into public.events values (2)");
+            var report = await project.ReportAsync("run", "events.yaml", "--env", "postgres");
+            Assert.That(report["warnings"]!.AsArray().Select(w => w!.GetValue<string>()), Is.EqualTo(new[]
+            {
+                "events: exact: window reads the whole of public.events in each run, as no index begins with at: CREATE INDEX CONCURRENTLY ON \"public\".\"events\" (\"at\")",
+            }));
+            var again = await project.ReportAsync("run", "events.yaml", "--env", "postgres");
+            Assert.That(again["status"]!.GetValue<string>(), Is.EqualTo("nothing_new"));
+            await transaction.CommitAsync();
+        }
+
+        await project.ReportAsync("run", "events.yaml", "--env", "postgres");
+        Assert.That(await QueryAsync(Database, "select id::text from public.copied order by id"), Is.EqualTo(new[] { "1", "2" }));
+    }
+
+    [Test]
     public async Task A_wrong_password_is_told_without_the_password()
     {
         using var project = await ShopAsync("quickstart_password");

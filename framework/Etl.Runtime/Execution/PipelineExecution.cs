@@ -137,7 +137,9 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
         var batchId = $"{settings.RunId}-{_attempt}-{loads[0].Node.Id}";
         await using var resources = Resources(batchId);
         await using var round = new Round(plan, settings, resources);
-        if (!await round.OpenAsync(cancel))
+        var anything = await round.OpenAsync(cancel);
+        _warnings.AddRange(round.Warnings.Except(_warnings));
+        if (!anything)
         {
             NothingNew(loads);
             return null;

@@ -28,6 +28,9 @@ internal sealed class SourceSnapshot : IAsyncDisposable
     /// <summary>The first id that was not given out yet.</summary>
     public long Xmax { get; private set; }
 
+    /// <summary>The server is a standby.</summary>
+    public bool InRecovery { get; private set; }
+
     /// <summary><c>system identifier/database</c>: another server, or a restored copy under a new identity, is another source.</summary>
     public string Identity { get; private set; } = "";
 
@@ -40,7 +43,7 @@ internal sealed class SourceSnapshot : IAsyncDisposable
             await snapshot.BeginAsync(cancel);
             await using var command = new NpgsqlCommand(
                 """
-                SELECT pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint, (SELECT system_identifier FROM pg_control_system()), current_database(), current_setting('server_encoding')
+                SELECT pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint, (SELECT system_identifier FROM pg_control_system()), current_database(), current_setting('server_encoding'), pg_is_in_recovery()
                 FROM pg_current_snapshot() s
                 """, snapshot.Session);
             await using var reader = await command.ExecuteReaderAsync(cancel);
@@ -52,6 +55,7 @@ internal sealed class SourceSnapshot : IAsyncDisposable
 
             snapshot.Xmin = reader.GetInt64(0);
             snapshot.Xmax = reader.GetInt64(1);
+            snapshot.InRecovery = reader.GetBoolean(5);
             snapshot.Identity = FormattableString.Invariant($"{reader.GetInt64(2)}/{reader.GetString(3)}");
             return snapshot;
         }
