@@ -56,7 +56,7 @@ public sealed class PostgresTableExtractor(PostgresTableExtractOptions options, 
 
             if (keys is not null)
             {
-                // What an increment would read is left to it; without a position that would be everything.
+                // What an increment would read is left to it; without a position, or a cursor, that would be everything.
                 increment = increment with
                 {
                     Conditions = [Lookup(table, request.Schema.Key, keys), .. request.From is null || increment.Conditions.Count == 0 ? Array.Empty<string>() : [$"NOT coalesce({increment.Pending}, true)"]],
