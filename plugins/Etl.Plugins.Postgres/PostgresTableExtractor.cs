@@ -39,7 +39,7 @@ public sealed class PostgresTableExtractor(PostgresTableExtractOptions options, 
 
         // Asked before the snapshot is taken: what begins in between is younger than what this counts.
         var oldest = options.Incremental is null ? null : await Increment.OldestTransactionAsync(connection, cancel);
-        var snapshot = await SourceSnapshot.TakeAsync(connection, cancel);
+        var snapshot = await SourceSnapshot.TakeAsync(connection, name, cancel);
         try
         {
             var table = await LiveTable.FindAsync(snapshot.Session, name, cancel)
