@@ -35,7 +35,7 @@ public sealed class PostgresQueryExtractor(PostgresQueryExtractOptions options, 
         var deletedWhen = options.Incremental?.DeletedWhen is { } condition ? SourceSql.Bind(condition, request.Parameters, "incremental.deleted_when") : null;
         var relation = $"({query}\n) AS etl_query";
         var open = options.Incremental is null ? null : await OpenTransactions.AskAsync(connection, cancel);
-        var snapshot = await SourceSnapshot.TakeAsync(connection, cancel);
+        var snapshot = await SourceSnapshot.TakeAsync(connection, null, cancel);
         try
         {
             var live = await LiveTable.OfQueryAsync(snapshot.Session, query, cancel);

@@ -40,7 +40,7 @@ public sealed class PostgresTableExtractor(PostgresTableExtractOptions options, 
         var name = TableName.Parse(options.Table, connection.Schema);
         var deletedWhen = options.Incremental?.DeletedWhen is { } condition ? SourceSql.Bind(condition, request.Parameters, "incremental.deleted_when") : null;
         var open = options.Incremental is null ? null : await OpenTransactions.AskAsync(connection, cancel);
-        var snapshot = await SourceSnapshot.TakeAsync(connection, cancel);
+        var snapshot = await SourceSnapshot.TakeAsync(connection, name, cancel);
         try
         {
             var table = await LiveTable.FindAsync(snapshot.Session, name, cancel)

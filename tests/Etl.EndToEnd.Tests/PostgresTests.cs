@@ -119,6 +119,20 @@ public sealed class PostgresTests
     }
 
     [Test]
+    public async Task Rows_that_the_warehouse_refuses_are_dead_letters_and_all_others_are_loaded_once()
+    {
+        await ExecuteAsync(_server.Database!, "create database refusals");
+        await ExecuteAsync("refusals", "create table people (id bigint primary key, name varchar(20) not null, age bigint check (age > 0))");
+        using var project = People.Project("""{ type: postgres, host: "${PGHOST}", port: "${PGPORT}", user: "${PGUSER}", password: "${PGPASSWORD}", database: refusals }""");
+        SetServer(project);
+        await People.LoadedOnceAsync(project, [
+            "a check constraint does not hold (constraint name character varying(20)), SQLSTATE 23514",
+            "a check constraint does not hold (constraint name not null), SQLSTATE 23514",
+            "a check constraint does not hold (constraint people_age_check), SQLSTATE 23514"]);
+        Assert.That(await QueryAsync("refusals", "select count(*) || ' ' || sum(id) || ' ' || count(distinct id) from people"), Is.EqualTo(new[] { People.Good }));
+    }
+
+    [Test]
     public async Task A_wrong_password_is_told_without_the_password()
     {
         using var project = await ShopAsync("quickstart_password");
@@ -165,12 +179,17 @@ public sealed class PostgresTests
         await ExecuteAsync(_server.Database!, $"create database {database}");
         var project = ProjectFolder.Quickstart();
         await ExecuteAsync(database, project.Read("shop.postgres.sql"));
+        SetServer(project);
+        project.Environment["PGDATABASE"] = database;
+        return project;
+    }
+
+    private void SetServer(ProjectFolder project)
+    {
         project.Environment["PGHOST"] = _server.Host!;
         project.Environment["PGPORT"] = _server.Port.ToString(CultureInfo.InvariantCulture);
         project.Environment["PGUSER"] = _server.Username!;
         project.Environment["PGPASSWORD"] = _server.Password ?? "";
-        project.Environment["PGDATABASE"] = database;
-        return project;
     }
 
     private async Task ExecuteAsync(string database, string sql)

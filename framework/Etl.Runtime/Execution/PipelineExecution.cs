@@ -201,6 +201,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
             Progress = settings.Progress,
             FailPoints = settings.FailPoints,
             Tags = Tags,
+            MostRefused = policy?.MaxRows ?? RunResources.DefaultMostRefused,
             // A third for batches in flight, the rest for the queries.
             SegmentMemory = Math.Max(96L << 20, settings.Memory.Bytes * 2 / 3 / segments),
             ChannelMemory = Math.Max(16L << 20, settings.Memory.Bytes / 3 / edges),

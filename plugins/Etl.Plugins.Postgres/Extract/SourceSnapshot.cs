@@ -34,13 +34,25 @@ internal sealed class SourceSnapshot : IAsyncDisposable
     /// <summary><c>system identifier/database</c>: another server, or a restored copy under a new identity, is another source.</summary>
     public string Identity { get; private set; } = "";
 
-    /// <summary>Takes a snapshot.</summary>
-    public static async ValueTask<SourceSnapshot> TakeAsync(PostgresConnection connection, CancellationToken cancel)
+    /// <summary>
+    /// Takes a snapshot. A <paramref name="table"/> is kept from changes of its columns before that: one that writes the table anew (a column's type) would
+    /// leave it empty for a snapshot that is older.
+    /// </summary>
+    public static async ValueTask<SourceSnapshot> TakeAsync(PostgresConnection connection, TableName? table, CancellationToken cancel)
     {
         var snapshot = new SourceSnapshot(connection, await connection.OpenSourceAsync(cancel));
         try
         {
+            // Views and foreign tables cannot be locked, or only with rights on what is below them.
+            var isTable = table is not null
+                && await snapshot.ScalarAsync($"SELECT EXISTS (SELECT FROM pg_class WHERE oid = to_regclass({SqlText.Literal(table.Value.Sql)}) AND relkind IN ('r', 'p'))", cancel) is true;
             await snapshot.BeginAsync(cancel);
+            if (isTable)
+            {
+                await using var hold = new NpgsqlCommand($"LOCK TABLE {table!.Value.Sql} IN ACCESS SHARE MODE", snapshot.Session);
+                await hold.ExecuteNonQueryAsync(cancel);
+            }
+
             await using var command = new NpgsqlCommand(
                 """
                 SELECT pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint, (SELECT system_identifier FROM pg_control_system()), current_database(), current_setting('server_encoding'), pg_is_in_recovery()
