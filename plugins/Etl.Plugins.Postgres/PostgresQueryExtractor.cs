@@ -49,7 +49,7 @@ public sealed class PostgresQueryExtractor(PostgresQueryExtractOptions options, 
                 increment = await new CursorIncrement(snapshot, relation, "the query", cursor, incremental, open!).SinceAsync(request.From?.Position, request.Once, cancel);
             }
 
-            var where = increment.Conditions.Count == 0 ? "" : " WHERE " + string.Join(" AND ", increment.Conditions);
+            var where = increment.Where.Any() ? " WHERE " + string.Join(" AND ", increment.Where) : "";
             return new SnapshotExtraction(
                 snapshot,
                 await SnapshotExtraction.SplitsAsync(snapshot, increment.Empty ? [] : [$"SELECT {select} FROM {relation}{where}"], cancel),

@@ -56,15 +56,13 @@ public sealed class PostgresTableExtractor(PostgresTableExtractOptions options, 
 
             if (keys is not null)
             {
-                // What an increment would read is left to it; without a position, or a cursor, that would be everything.
-                increment = increment with
-                {
-                    Conditions = [Lookup(table, request.Schema.Key, keys), .. request.From is null || increment.Conditions.Count == 0 ? Array.Empty<string>() : [$"NOT coalesce({increment.Pending}, true)"]],
-                };
+                // What the increment or a later one would read is left out; without a position that would be everything.
+                var beyond = string.Join(" AND ", increment.Conditions);
+                increment = increment with { Until = null, Conditions = [Lookup(table, request.Schema.Key, keys), .. request.From is null || beyond.Length == 0 ? Array.Empty<string>() : [$"NOT coalesce({beyond}, true)"]] };
             }
 
             IReadOnlyList<IReadOnlyList<string>> ranges = keys is not null || increment.Indexed ? [[]] : increment.Empty ? [] : await RangesAsync(snapshot, table, request.Parallelism, cancel);
-            var queries = ranges.Select(r => Query(select, table, [.. increment.Conditions, .. r])).ToList();
+            var queries = ranges.Select(r => Query(select, table, [.. increment.Where, .. r])).ToList();
             return new SnapshotExtraction(
                 snapshot,
                 await SnapshotExtraction.SplitsAsync(snapshot, queries, cancel),
@@ -81,13 +79,6 @@ public sealed class PostgresTableExtractor(PostgresTableExtractOptions options, 
         }
     }
 
-    private static string Lookup(LiveTable table, IReadOnlyList<string> key, IReadOnlyList<IReadOnlyList<string>> keys)
-    {
-        var columns = key.Select(k => table.Find(k) ?? throw new EtlException("ETL4457", $"{table.Name} is not what its contract says: column '{k}' is not there", "Rows are looked up by their key.")).ToList();
-        var rows = keys.Select(values => $"({string.Join(", ", values.Select((v, i) => $"{SqlText.Literal(v)}::{columns[i].Declared}"))})");
-        return $"({string.Join(", ", columns.Select(c => SqlText.Quote(c.Name)))}) IN (VALUES {string.Join(", ", rows)})";
-    }
-
     private static ValueTask<Increment> IncrementAsync(SourceSnapshot snapshot, LiveTable table, PostgresIncrementalOptions incremental, OpenTransactions open, ExtractRequest request, CancellationToken cancel)
     {
         var cursor = table.Find(incremental.Cursor)
@@ -100,6 +91,13 @@ public sealed class PostgresTableExtractor(PostgresTableExtractOptions options, 
         return incremental.Exact is PostgresExact.Scan or PostgresExact.Window
             ? throw Promise.NoTransactionIds($"{table.Name} is a {(table.Kind == 'v' ? "view" : "foreign table")}, whose rows have")
             : new CursorIncrement(snapshot, table.Name.Sql, table.Name.ToString(), cursor, incremental, open).SinceAsync(request.From?.Position, request.Once, cancel);
+    }
+
+    private static string Lookup(LiveTable table, IReadOnlyList<string> key, IReadOnlyList<IReadOnlyList<string>> keys)
+    {
+        var columns = key.Select(k => table.Find(k) ?? throw new EtlException("ETL4457", $"{table.Name} is not what its contract says: column '{k}' is not there", "Rows are looked up by their key.")).ToList();
+        var rows = keys.Select(values => $"({string.Join(", ", values.Select((v, i) => $"{SqlText.Literal(v)}::{columns[i].Declared}"))})");
+        return $"({string.Join(", ", columns.Select(c => SqlText.Quote(c.Name)))}) IN (VALUES {string.Join(", ", rows)})";
     }
 
     private static string Query(string select, LiveTable table, IReadOnlyList<string> conditions) =>

@@ -45,7 +45,6 @@ internal sealed class Round(RoundPlan plan, RunSettings settings, RunResources r
             {
                 resources.Log.ForStage(node.Id).Warn("{warning}", ("warning", warning));
             }
-
             settings.FailPoints.Hit("source.opened");
         }
 

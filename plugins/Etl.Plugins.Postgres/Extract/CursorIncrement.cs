@@ -43,11 +43,9 @@ internal sealed class CursorIncrement(SourceSnapshot snapshot, string relation, 
         var least = open.LeastCursor(options, previous) ?? throw new EtlException(
             "ETL4485", $"exact: hold_back cannot begin while a prepared transaction of unknown age is open: {open.Prepared}", "Commit it or roll it back, then run again.") { OptionPath = "incremental.exact" };
         var bound = previous > least ? previous.Value : least;
-        var below = $"{_name} < {Increment.Literal(bound, cursor)}";
-        var pending = previous is null ? "true" : $"{_name} >= {Increment.Literal(previous.Value, cursor)}";
-        return new Increment(previous is null ? [below] : [pending, below], new JsonObject { ["cursor"] = Increment.Text(bound) })
+        return new Increment(previous is null ? [] : [$"{_name} >= {Increment.Literal(previous.Value, cursor)}"], new JsonObject { ["cursor"] = Increment.Text(bound) })
         {
-            Pending = pending,
+            Until = $"{_name} < {Increment.Literal(bound, cursor)}",
             Empty = bound == previous,
             Warnings = [.. open.Warnings(options, "what is younger waits for its end")],
         };

@@ -5,19 +5,18 @@ using Etl.Contracts;
 namespace Etl.Plugins.Postgres.Extract;
 
 /// <summary>Which rows of a source are new, as conditions in SQL, and the position after them.</summary>
-/// <param name="Conditions">To be joined by AND; none: everything.</param>
+/// <param name="Conditions">What lies beyond the position, to be joined by AND; none: everything.</param>
 /// <param name="Position">After all rows were read.</param>
 internal sealed record Increment(IReadOnlyList<string> Conditions, JsonObject Position)
 {
     /// <summary>Everything.</summary>
     public static Increment Whole { get; } = new([], []);
 
-    /// <summary>Holds for the rows that this increment or a later one reads; the conditions, where nothing else is said.</summary>
-    public string Pending
-    {
-        get => field ?? string.Join(" AND ", Conditions);
-        init;
-    }
+    /// <summary>A condition for what is left to a later increment; null: nothing is.</summary>
+    public string? Until { get; init; }
+
+    /// <summary>All conditions.</summary>
+    public IEnumerable<string> Where => Until is null ? Conditions : Conditions.Append(Until);
 
     /// <summary>No row can be new, so nothing need be read.</summary>
     public bool Empty { get; init; }
@@ -39,8 +38,12 @@ internal sealed record Increment(IReadOnlyList<string> Conditions, JsonObject Po
         var name = SqlText.Quote(cursor.Name);
         switch (policy)
         {
-            case NullCursor.Include when Conditions.Count > 0:
-                return this with { Conditions = [$"({string.Join(" AND ", Conditions)} OR {name} IS NULL)"] };
+            case NullCursor.Include:
+                return this with
+                {
+                    Conditions = Conditions.Count == 0 ? [] : [$"({string.Join(" AND ", Conditions)} OR {name} IS NULL)"],
+                    Until = Until is null ? null : $"({Until} OR {name} IS NULL)",
+                };
             case NullCursor.Skip:
                 return this with { Conditions = [.. Conditions, $"{name} IS NOT NULL"] };
             case NullCursor.Fail when (bool)(await snapshot.ScalarAsync($"SELECT EXISTS (SELECT FROM {relation} WHERE {name} IS NULL)", cancel))!:
