@@ -20,6 +20,9 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
     // How far back to look for runs that were killed.
     private const int MostGoneRuns = 100;
 
+    /// <summary>Plugins that several runs of this process share, disposed by who scanned them; null: each run loads its own.</summary>
+    internal PluginCatalog? Shared { get; init; }
+
     /// <summary>
     /// Runs a pipeline and reports how it ended, whatever happened once it was compiled. Throws <see cref="InvalidPipelineException"/> for a pipeline that does
     /// not compile: then nothing was connected.
@@ -28,21 +31,32 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
     {
         var run = NewRun(request);
         var project = OpenProject(request.File, request.Environment, ref run, request.Date);
-        using var catalog = Plugins(project);
+        using var own = Shared is null ? Plugins(project) : null;
+        var catalog = Shared ?? own!;
         var memory = request.Memory ?? project.Settings.Memory;
         await using var pipeline = await CompileAsync(request.File, project, run, catalog, memory, request);
-        FailPoints.Current.Hit("compiled");
+        request.FailPoints.Hit("compiled");
         using var temporary = TemporaryFolder.Hold(project.StateFolder);
         var (ledger, connection) = OpenLedger(project, new ComponentFactory(catalog, new PluginContext(project.Folder, project.StateFolder, memory.Bytes, time)), request.Redactor);
         await using var ledgerOwner = ledger;
         await using var connectionOwner = connection;
-        await ledger.StartAsync(new RunStart(run.Id, pipeline.Definition.Id, project.Environment, run.StartedAt, ProcessIdentity.Current), cancel);
-        FailPoints.Current.Hit("ledger.started");
+        await ledger.StartAsync(new RunStart(run.Id, pipeline.Definition.Id, project.Environment, run.StartedAt, request.Process), cancel);
+        request.FailPoints.Hit("ledger.started");
 
         var report = await ExecuteAsync(pipeline, run, request, memory, await GoneRunsAsync(ledger, pipeline, cancel), cancel);
-        FailPoints.Current.Hit("run.ended");
+        request.FailPoints.Hit("run.ended");
         await ledger.FinishAsync(report, CancellationToken.None);
         return report;
+    }
+
+    /// <summary>Lets a person's decision about the targets' state take place. Throws <see cref="InvalidPipelineException"/> for a pipeline that does not compile.</summary>
+    public async Task<T> EditStateAsync<T>(PipelineRunRequest request, Func<StateEditor, Task<T>> edit)
+    {
+        var (pipeline, catalog) = await CompileAsync(request);
+        using var plugins = catalog;
+        await using var compiled = pipeline;
+        using var temporary = TemporaryFolder.Hold(pipeline.Project.StateFolder);
+        return await edit(new StateEditor(pipeline, new RunSettings { RunId = NewRun(request).Id, Memory = pipeline.Project.Settings.Memory, Time = time, Wait = request.Wait, Log = request.Log }));
     }
 
     /// <summary>Compiles without connecting; throws <see cref="InvalidPipelineException"/> with all problems.</summary>
@@ -50,7 +64,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
     {
         var run = NewRun(request);
         var project = OpenProject(request.File, request.Environment, ref run, request.Date);
-        var catalog = Plugins(project);
+        var catalog = Shared ?? Plugins(project);
         try
         {
             return (await CompileAsync(request.File, project, run, catalog, project.Settings.Memory, request), catalog);
@@ -73,10 +87,17 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
     /// <summary>The plugins of a project: those of the command line, of <c>etl.yaml</c>, of <c>ETL_PLUGINS</c>, and the built-in ones.</summary>
     public PluginCatalog Plugins(Project? project)
     {
-        var builtIn = Path.Combine(AppContext.BaseDirectory, "plugins");
+        var builtIn = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "plugins"));
+        var pinned = project is null ? null : PluginLock.Read(project.Folder, project.StateFolder);
+        return PluginCatalog.Scan([.. AddedPluginFolders(project), .. Directory.Exists(builtIn) ? [builtIn] : Array.Empty<string>()], pinned, builtIn);
+    }
+
+    /// <summary>Where plugins lie that do not come with the program: as on the command line, in <c>etl.yaml</c> and in <c>ETL_PLUGINS</c>.</summary>
+    public IReadOnlyList<string> AddedPluginFolders(Project? project)
+    {
         var ofProject = project?.Settings.Plugins.Select(p => Path.Combine(project.Folder, p)) ?? [];
         var ofEnvironment = (Environment.GetEnvironmentVariable("ETL_PLUGINS") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
-        return PluginCatalog.Scan([.. pluginFolders, .. ofProject, .. ofEnvironment, .. Directory.Exists(builtIn) ? [builtIn] : Array.Empty<string>()]);
+        return [.. pluginFolders, .. ofProject, .. ofEnvironment];
     }
 
     private async Task<CompiledPipeline> CompileAsync(
@@ -84,8 +105,8 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
     {
         var bag = new DiagnosticBag();
         var definition = PipelineReader.Read(file, project, run, bag);
-        FailPoints.Current.Hit("validating");
-        if (FailPoints.Current.Warning is { } rehearsal)
+        request.FailPoints.Hit("validating");
+        if (request.FailPoints.Warning is { } rehearsal)
         {
             bag.AddWarning(SourceSpan.Start(file), "ETL4390", rehearsal, "Unset it for real work.");
         }
@@ -112,6 +133,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         {
             RunId = run.Id,
             FullRefresh = request.FullRefresh,
+            Replay = request.Replay,
             Accepted = request.Accepted,
             AcceptedReason = request.AcceptedReason,
             Wait = request.Wait,
@@ -120,6 +142,8 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
             Time = time,
             Log = request.Log.ForRun(run.Id, pipeline.Definition.Id),
             Progress = request.Progress,
+            FailPoints = request.FailPoints,
+            Process = request.Process,
         });
         Exception? error = null;
         try
@@ -163,7 +187,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
             Loads = execution.Loads,
             Rules = execution.Rules,
             DeadLetters = execution.DeadLetters,
-            Warnings = [.. Rehearsal().Concat(execution.Warnings).Concat(WarningOfLedger(pipeline)).Select(request.Redactor.Redact)],
+            Warnings = [.. Rehearsal(request).Concat(execution.Warnings).Concat(WarningOfLedger(pipeline)).Select(request.Redactor.Redact)],
             Error = error is null or OperationCanceledException ? null : ReportBuilder.Error(error, request.Redactor),
         };
     }
@@ -182,7 +206,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
             : throw new EtlException("ETL4613", $"the connection '{name}' cannot keep the ledger", "`ledger` in etl.yaml names a connection of type postgres, or is left out for a file in the state folder.");
     }
 
-    private static IEnumerable<string> Rehearsal() => FailPoints.Current.Warning is { } warning ? [warning] : [];
+    private static IEnumerable<string> Rehearsal(PipelineRunRequest request) => request.FailPoints.Warning is { } warning ? [warning] : [];
 
     // Once, with the file's first run: whoever runs the pipeline from another machine would not find the history here.
     private static IEnumerable<string> WarningOfLedger(CompiledPipeline pipeline)

@@ -39,7 +39,7 @@ internal sealed class LakeSession : ILoadSession
     private LakeSession(ParquetLoaderOptions options, IObjectStore store, PluginContext context, LoadRequest request, PartitionLayout layout, DeltaLog log, DeltaSnapshot table, TableSchema schema, DataFiles files)
     {
         (_options, _store, _context, _request, _layout, _log, _table, _schema, _files) = (options, store, context, request, layout, log, table, schema, files);
-        Checkpoint = table.CheckpointOf(request.Key);
+        Checkpoint = table.CheckpointOf(request);
         Fence = (Checkpoint?.Fence ?? 0) + 1;
         _replacesAll = request.FullRefresh || options.Mode == LoadMode.Replace;
         _opColumn = request.Schema.Index(RowSchema.OpColumn);
@@ -119,7 +119,7 @@ internal sealed class LakeSession : ILoadSession
             throw new InvalidOperationException($"epoch {next.N} does not follow {Checkpoint?.N ?? 0}");
         }
 
-        if (_options.Mode == LoadMode.Replace && _staged == 0 && !_options.AllowEmpty)
+        if (_replacesAll && _staged == 0 && !_options.AllowEmpty && _table.Files.Count > 0)
         {
             throw new EtlException("ETL4562", "there are no rows, and replace would empty the table", "If that is meant, set allow_empty: true.") { OptionPath = "allow_empty" };
         }
@@ -142,7 +142,7 @@ internal sealed class LakeSession : ILoadSession
                 return Report(change);
             }
 
-            if (_table.CheckpointOf(next.Key)?.BatchId != Checkpoint?.BatchId)
+            if (_table.CheckpointOf(_request)?.BatchId != Checkpoint?.BatchId)
             {
                 throw new FencedException($"another run of {next.Key} published to {_layout.Root} while this one was loading");
             }

@@ -109,8 +109,8 @@ internal static class SmallShop
     public static string SqliteLine { get; } = Rows.Line("id", "name", "printf('%.2f', amount)", "day", "strftime('%s', updated_at)");
 
     /// <summary>The good rows of the source.</summary>
-    public static List<string> Expected(ProjectFolder project) =>
-        project.SqliteRows("shop.db", $"select {SqliteLine} from orders where amount > 0 and deleted_at is null");
+    public static List<string> Expected(ProjectFolder project, string good = "amount > 0") =>
+        project.SqliteRows("shop.db", $"select {SqliteLine} from orders where {good} and deleted_at is null");
 
     public static List<string> Warehouse(ProjectFolder project, string warehouse) => warehouse == "duckdb"
         ? project.DuckRows("out/duckdb.db", $"SELECT {Line} FROM orders")

@@ -33,6 +33,8 @@ internal sealed class RunResources : IAsyncDisposable
 
     public required Action<RunProgress> Progress { get; init; }
 
+    public required FailPoints FailPoints { get; init; }
+
     /// <summary>Tags of a stage's metrics.</summary>
     public required Func<string, StageTags> Tags { get; init; }
 

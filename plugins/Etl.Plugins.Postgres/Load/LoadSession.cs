@@ -39,7 +39,7 @@ internal sealed class LoadSession : ILoadSession
         var load = new LoadSession(connection, table, options, key, request);
         await using var session = await connection.OpenTargetAsync(cancel);
         await CheckpointStore.CreateAsync(session, cancel);
-        (load.Fence, load.Checkpoint) = await load._store.AcquireAsync(session, request.Owner, request.GoneOwner, request.LeaseFor, cancel);
+        (load.Fence, load.Checkpoint) = await load._store.AcquireAsync(session, request, cancel);
         request.FailPoint("postgres.fence_taken");
         await StagingTable.DropOlderAsync(session, request.Key, load.Fence, cancel);
         return load;
