@@ -43,6 +43,7 @@ public sealed class ExtractorTests
     }
 
     [Test]
+    [Property("Fault", 51)]
     public async Task An_increment_holds_what_changed_whatever_its_cursor_says()
     {
         await using var db = await TestDatabase.CreateAsync();
@@ -91,6 +92,7 @@ public sealed class ExtractorTests
     }
 
     [Test]
+    [Property("Fault", 66)]
     public async Task A_position_of_another_table_or_from_the_future_is_refused()
     {
         await using var db = await TestDatabase.CreateAsync();
