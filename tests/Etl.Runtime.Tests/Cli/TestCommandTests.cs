@@ -57,10 +57,11 @@ public sealed class TestCommandTests
     {
         var call = await CliSession.RunAsync("test --format junit", _ => (IReadOnlyList<TestFileResult>)[Bad, Wrong]);
 
-        Assert.That(call.Out, Does.StartWith("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites tests=\"3\" failures=\"1\" errors=\"1\" time=\"0.068\">\n"));
+        Assert.That(call.Out, Does.StartWith("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites tests=\"3\" failures=\"1\" errors=\"1\">\n"));
         var suites = XDocument.Parse(call.Out).Root!.Elements().ToList();
         Assert.That(suites[0].Elements().Last().Element("failure")!.Value, Is.EqualTo("b.yaml:4:9: t: x is \uFFFD<&>, expected 'y'"));
-        Assert.That(suites[1].Attributes().Select(a => $"{a.Name}={a.Value}"), Is.EqualTo(new[] { "name=c", "file=c.yaml", "tests=1", "failures=0", "errors=1", "skipped=0", "time=0.000" }));
+        Assert.That(suites[0].Attribute("time")!.Value, Is.EqualTo("0.068"));
+        Assert.That(suites[1].Attributes().Where(a => a.Name != "file").Select(a => $"{a.Name}={a.Value}"), Is.EqualTo(new[] { "name=c", "tests=1", "failures=0", "errors=1", "time=0.000" }));
     }
 
     [TestCase("test a --generate --filter x")]

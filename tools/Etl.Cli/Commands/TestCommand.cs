@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Etl.Cli.Problems;
 using Etl.Contracts;
 using Etl.Runtime.Testing;
 
@@ -73,7 +74,7 @@ internal static class TestCommand
 
         if (format == "junit")
         {
-            call.Print(JUnit.Write(files));
+            call.Print(TestReport.Write(files, RepositoryPaths.OfCurrentFolder()));
         }
         else
         {
