@@ -174,6 +174,25 @@ public sealed record Checkpoint
         }
     }
 
+    /// <summary>
+    /// Reads a stored checkpoint for a run that takes the target. A full refresh needs no position, so it goes on behind a damaged checkpoint by the
+    /// number of its epoch alone, which the target keeps beside it; any other run is refused as by <see cref="Parse(string)"/>.
+    /// </summary>
+    /// <param name="text">As stored.</param>
+    /// <param name="request">The run's.</param>
+    /// <param name="n">The epoch that the target is at.</param>
+    public static Checkpoint Parse(string text, LoadRequest request, long n)
+    {
+        try
+        {
+            return Parse(text);
+        }
+        catch (EtlException e) when (e.Code == "ETL6001" && request.FullRefresh)
+        {
+            return new Checkpoint { Key = request.Key, N = n, Fence = n, BatchId = "", RunId = "", PlanHash = "", Fingerprint = "", Sources = new Dictionary<string, SourcePosition>() };
+        }
+    }
+
     private static EtlException Damaged(string why, Exception? inner) => new(
         "ETL6001", $"the target's checkpoint cannot be read: {why}", "Nothing was read or written. Look at it with `etl state show`; to start again from the source, run with --full-refresh.", inner);
 

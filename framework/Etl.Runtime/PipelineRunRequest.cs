@@ -1,6 +1,7 @@
 using Etl.Contracts;
 using Etl.Runtime.Diagnostics;
 using Etl.Runtime.Execution;
+using Etl.Runtime.Ledger;
 using Etl.Runtime.Reports;
 using Etl.Runtime.Telemetry;
 
@@ -54,4 +55,10 @@ public sealed record PipelineRunRequest(string File)
 
     /// <summary>Receives the compiler's warnings.</summary>
     public Action<IReadOnlyList<Diagnostic>> Warn { get; init; } = _ => { };
+
+    /// <summary>See <see cref="RunSettings.FailPoints"/>.</summary>
+    internal FailPoints FailPoints { get; init; } = FailPoints.Current;
+
+    /// <summary>See <see cref="RunSettings.Process"/>.</summary>
+    internal ProcessIdentity Process { get; init; } = ProcessIdentity.Current;
 }

@@ -51,11 +51,11 @@ internal sealed class DuckDbState(DuckConnection duck, CheckpointKey key)
         : [];
 
     /// <summary>Takes the next fence and the lease; <see cref="LeaseHeldException"/> while another owner's lease runs.</summary>
-    public (long Fence, Checkpoint? Checkpoint) Take(string owner, string? goneOwner, TimeSpan leaseFor) => InTransaction(() =>
+    public (long Fence, Checkpoint? Checkpoint) Take(LoadRequest request) => InTransaction(() =>
     {
-        var parameters = Parameters(("owner", owner), ("gone", goneOwner ?? owner));
+        var parameters = Parameters(("owner", request.Owner), ("gone", request.GoneOwner ?? request.Owner));
         duck.Execute("INSERT INTO _etl.checkpoint (environment, pipeline, stage, fence, n) VALUES ($environment, $pipeline, $stage, 0, 0) ON CONFLICT DO NOTHING", Parameters());
-        var row = duck.QueryRows($"SELECT fence, value, lease_owner, CAST(lease_until AS VARCHAR), lease_until > now() AND lease_owner NOT IN ($owner, $gone) FROM _etl.checkpoint WHERE {Mine}", parameters)[0];
+        var row = duck.QueryRows($"SELECT fence, value, lease_owner, CAST(lease_until AS VARCHAR), lease_until > now() AND lease_owner NOT IN ($owner, $gone), n FROM _etl.checkpoint WHERE {Mine}", parameters)[0];
         if (row[4] == "true")
         {
             throw new LeaseHeldException($"{key} is being loaded by {row[2]} until {row[3]}", row[2]);
@@ -63,9 +63,9 @@ internal sealed class DuckDbState(DuckConnection duck, CheckpointKey key)
 
         var fence = long.Parse(row[0]!, CultureInfo.InvariantCulture) + 1;
         duck.Execute(
-            $"UPDATE _etl.checkpoint SET fence = $fence, lease_owner = $owner, lease_until = {Until(leaseFor)} WHERE {Mine}",
-            Parameters(("owner", owner), ("fence", fence)));
-        return (fence, row[1] is { } value ? Checkpoint.Parse(value) : null);
+            $"UPDATE _etl.checkpoint SET fence = $fence, lease_owner = $owner, lease_until = {Until(request.LeaseFor)} WHERE {Mine}",
+            Parameters(("owner", request.Owner), ("fence", fence)));
+        return (fence, row[1] is { } value ? Checkpoint.Parse(value, request, long.Parse(row[5]!, CultureInfo.InvariantCulture)) : null);
     });
 
     /// <summary>Prolongs the lease; false when a later fence was taken.</summary>

@@ -27,7 +27,7 @@ internal sealed class SqliteState(SqliteSession session, CheckpointKey key)
     ];
 
     /// <summary>Takes the next fence and the lease; inside a write transaction.</summary>
-    public (long Fence, Checkpoint? Checkpoint) Take(string owner, string? goneOwner, TimeSpan leaseFor)
+    public (long Fence, Checkpoint? Checkpoint) Take(LoadRequest request)
     {
         foreach (var statement in Ddl)
         {
@@ -42,9 +42,9 @@ internal sealed class SqliteState(SqliteSession session, CheckpointKey key)
         using (var held = session.Prepare($"select owner, (lease_until - {Now}) / 1000 from _etl_checkpoint where id = ?1 and lease_until > {Now} and owner is not ?2"))
         {
             held.Bind(1, _id);
-            if (goneOwner is not null)
+            if (request.GoneOwner is not null)
             {
-                held.Bind(2, goneOwner);
+                held.Bind(2, request.GoneOwner);
             }
 
             if (held.Step())
@@ -59,15 +59,15 @@ internal sealed class SqliteState(SqliteSession session, CheckpointKey key)
             on conflict (id) do update set fence = fence + 1, owner = excluded.owner, lease_until = excluded.lease_until
             """))
         {
-            take.Bind([_id, owner]);
-            take.Bind(3, (long)leaseFor.TotalMilliseconds);
+            take.Bind([_id, request.Owner]);
+            take.Bind(3, (long)request.LeaseFor.TotalMilliseconds);
             take.Run();
         }
 
-        using var read = session.Prepare("select fence, checkpoint from _etl_checkpoint where id = ?");
+        using var read = session.Prepare("select fence, checkpoint, n from _etl_checkpoint where id = ?");
         read.Bind(1, _id);
         read.Step();
-        return (read.Integer(0), read.IsNull(1) ? null : Checkpoint.Parse(read.String(1)));
+        return (read.Integer(0), read.IsNull(1) ? null : Checkpoint.Parse(read.String(1), request, read.Integer(2)));
     }
 
     /// <summary>What was last committed; takes nothing and creates nothing.</summary>

@@ -10,6 +10,7 @@ using Etl.Runtime.Plugins;
 using Etl.Runtime.Reports;
 using Etl.Runtime.Scaffolding;
 using Etl.Runtime.Telemetry;
+using Etl.Runtime.Testing;
 
 namespace Etl.Cli;
 
@@ -59,6 +60,7 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
             try
             {
                 await using var compiled = await CompileAsync(scope, file, new Dictionary<string, string>(), null, found.AddRange);
+                found.AddRange(PipelineTester.Check(compiled));
             }
             catch (InvalidPipelineException e)
             {
@@ -66,8 +68,22 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
             }
         }
 
-        return new ValidationResult(files.Count, [.. found.Distinct()]);
+        return new ValidationResult(files, [.. found.Distinct()]);
     }
+
+    public Task<IReadOnlyList<TestFileResult>> TestAsync(Scope scope, IReadOnlyList<string> paths, string? filter, CancellationToken cancel) => Guarded(async () =>
+    {
+        var results = new List<TestFileResult>();
+        var factories = new Dictionary<string, ComponentFactory>();
+        foreach (var file in paths.SelectMany(PipelineFiles).Distinct())
+        {
+            var project = PipelineRunner.OpenProject(file, EnvironmentOf(scope));
+            var factory = factories.TryGetValue(project.Folder, out var known) ? known : factories[project.Folder] = Factory(scope, project);
+            results.Add(await new PipelineTester(project, factory, _redactor, time).RunAsync(file, filter, cancel));
+        }
+
+        return (IReadOnlyList<TestFileResult>)results;
+    });
 
     public async Task<PlanDescription> PlanAsync(PlanRequest request, CancellationToken cancel)
     {
@@ -75,6 +91,24 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
         await using var compiled = await Guarded(() => CompileAsync(request.Scope, Find(request.Pipeline), request.Parameters, request.Date, warnings.AddRange));
         return new PlanDescription(PlanText.Render(compiled), PlanJson.Render(compiled), warnings);
     }
+
+    public Task<string> LineageAsync(Scope scope, IReadOnlyList<string> pipelines, string format, string? column, bool downstream, CancellationToken cancel) => Guarded(async () =>
+    {
+        var lineages = new List<PipelineLineage>();
+        foreach (var file in pipelines.SelectMany(p => PipelineFiles(Directory.Exists(p) ? p : Find(p))))
+        {
+            await using var compiled = await CompileAsync(scope, file, new Dictionary<string, string>(), null, _ => { });
+            lineages.Add(PipelineLineage.Of(compiled));
+        }
+
+        return format switch
+        {
+            "json" => JsonOutput.Write(LineageJson.Render(lineages)) + "\n",
+            "mermaid" => LineageMermaid.Render(lineages),
+            "openlineage" => string.Concat(LineageOpenLineage.Render(lineages, time.GetUtcNow()).Select(e => e.ToJsonString() + "\n")),
+            _ => string.Join("\n", lineages.Select(l => downstream ? LineageText.RenderDownstream(l, column!) : LineageText.Render(l, column))),
+        };
+    });
 
     public Task<DiagnosticPage?> ExplainAsync(Scope scope, string code, CancellationToken cancel) =>
         Task.FromResult(DiagnosticCatalog.Find(code));
@@ -86,6 +120,16 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
             .Where(c => c.Kind is ComponentKind.Extractor or ComponentKind.Transformer or ComponentKind.Loader)
             .Select(c => new ComponentSchema(KindOf(c.Kind), c.Name, c.Summary, factory.OptionsType(c) is { } type ? OptionSet.For(type) : null))));
     }
+
+    public Task<LockedPlugins> LockPluginsAsync(Scope scope, CancellationToken cancel) => Guarded(async () =>
+    {
+        var project = PipelineRunner.OpenProject(Environment.CurrentDirectory, EnvironmentOf(scope));
+        // Without the lock that may be there: it is what is made anew. What cannot be a plugin is refused all the same.
+        using var catalog = PluginCatalog.Scan(Runner(scope).AddedPluginFolders(project));
+        var path = Path.Combine(project.Folder, PluginLock.FileName);
+        await File.WriteAllTextAsync(path, PluginLock.Write(catalog.Folders), cancel);
+        return new LockedPlugins(Path.GetRelativePath(Environment.CurrentDirectory, path), [.. catalog.Folders.Select(f => Path.GetFileName(f)!)]);
+    });
 
     public Task<IReadOnlyList<ComponentSummary>> ListComponentsAsync(Scope scope, CancellationToken cancel) =>
         Task.FromResult<IReadOnlyList<ComponentSummary>>([.. Factory(scope, null).Catalog.Components.Select(Summary)]);

@@ -4,6 +4,7 @@ using Etl.Runtime.Execution;
 using Etl.Runtime.Ledger;
 using Etl.Runtime.Reports;
 using Etl.Runtime.Telemetry;
+using Etl.Runtime.Testing;
 
 namespace Etl.Cli;
 
@@ -22,8 +23,14 @@ internal interface IEtlApp : IAsyncDisposable
     /// <summary>Compiles files and all pipelines in folders, offline.</summary>
     Task<ValidationResult> ValidateAsync(Scope scope, IReadOnlyList<string> paths, CancellationToken cancel);
 
+    /// <summary>Runs the tests of files and of all pipelines in folders, embedded; those whose names contain the filter, if there is one.</summary>
+    Task<IReadOnlyList<TestFileResult>> TestAsync(Scope scope, IReadOnlyList<string> paths, string? filter, CancellationToken cancel);
+
     /// <summary>Compiles one pipeline and describes what would run.</summary>
     Task<PlanDescription> PlanAsync(PlanRequest request, CancellationToken cancel);
+
+    /// <summary>Compiles pipelines (files, ids or folders) and writes where the columns of their targets come from; only of one column, or what that column bears on, for text.</summary>
+    Task<string> LineageAsync(Scope scope, IReadOnlyList<string> pipelines, string format, string? column, bool downstream, CancellationToken cancel);
 
     /// <summary>The page of a diagnostic, of the framework or of a plugin; null when there is none.</summary>
     Task<DiagnosticPage?> ExplainAsync(Scope scope, string code, CancellationToken cancel);
@@ -32,6 +39,9 @@ internal interface IEtlApp : IAsyncDisposable
     Task<string> PipelineSchemaAsync(Scope scope, CancellationToken cancel);
 
     /// <summary>All components of all plugins, by kind and name; no plugin is loaded for it.</summary>
+    /// <summary>Writes <c>plugins.lock</c> for the project of the current folder.</summary>
+    Task<LockedPlugins> LockPluginsAsync(Scope scope, CancellationToken cancel);
+
     Task<IReadOnlyList<ComponentSummary>> ListComponentsAsync(Scope scope, CancellationToken cancel);
 
     /// <summary>Components of that name (several connection types can have one) with their options; empty when there is none.</summary>
@@ -135,9 +145,14 @@ internal sealed record PlanRequest(Scope Scope, string Pipeline, IReadOnlyDictio
 internal sealed record PlanDescription(string Text, string Json, IReadOnlyList<Diagnostic> Warnings);
 
 /// <summary>What validation found.</summary>
-/// <param name="Files">How many pipelines were compiled.</param>
+/// <param name="Files">The pipelines that were compiled.</param>
 /// <param name="Diagnostics">Of all files, by position.</param>
-internal sealed record ValidationResult(int Files, IReadOnlyList<Diagnostic> Diagnostics);
+internal sealed record ValidationResult(IReadOnlyList<string> Files, IReadOnlyList<Diagnostic> Diagnostics);
+
+/// <summary>A lock that was written.</summary>
+/// <param name="Path">The file.</param>
+/// <param name="Plugins">Names of the plugins in it.</param>
+internal sealed record LockedPlugins(string Path, IReadOnlyList<string> Plugins);
 
 /// <summary>A component on one line.</summary>
 /// <param name="Kind"><c>connection</c>, <c>extract</c>, <c>transform</c>, <c>load</c> or <c>notify</c>.</param>

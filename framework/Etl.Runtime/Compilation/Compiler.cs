@@ -6,7 +6,7 @@ using Etl.Runtime.Plugins;
 namespace Etl.Runtime.Compilation;
 
 /// <summary>
-/// From a definition to a plan, offline. <c>validate</c>, <c>plan</c> and <c>run</c> all call this, so what validates runs. Each pass adds what it
+/// From a definition to a plan, offline. <c>validate</c>, <c>plan</c>, <c>test</c> and <c>run</c> all call this, so what validates runs. Each pass adds what it
 /// finds to one bag; a later pass works on what the earlier ones could make sense of.
 /// </summary>
 public static class Compiler

@@ -306,7 +306,7 @@ internal sealed partial class GraphTyper
 
     // With deletions in the stream a refused NULL may still pass, in a row that deletes.
     private static bool IsRefusedWhenNull(RowLocalStep step, string column, RowSchema schema) =>
-        !schema.HasOp && step.Refusals.Any(r => r.Action != RefusalAction.Warn && NullTests().Match(r.When.Text) is { Success: true } match
+        !schema.HasOp && step.Refusals.Any(r => r.Action is RefusalAction.DeadLetter or RefusalAction.Exclude && NullTests().Match(r.When.Text) is { Success: true } match
             && match.Groups[1].Captures.Any(c => c.Value == SqlText.Quote(column)));
 
     private static bool NullableColumn(IReadOnlyList<ColumnExpression> columns, RowSchema input, string qualifier, string name)

@@ -18,7 +18,7 @@ internal sealed record LetterKey(IReadOnlyList<string> LetterColumns, IReadOnlyL
 /// Stands in for a source while dead letters are replayed: reads the rows that their keys have now. What was refused in an older version is not
 /// read from the letter: it could overwrite a newer one.
 /// </summary>
-internal sealed class KeyedReplay(CompiledPipeline pipeline, ExtractNode source, IReadOnlyList<LetterFile> files, string? rule, LetterKey key, string folder) : IExtractor
+internal sealed class KeyedReplay(CompiledPipeline pipeline, ExtractNode source, IReadOnlyList<LetterFile> files, string? rule, LetterKey key, string folder, FailPoints failPoints) : IExtractor
 {
     private readonly ConcurrentDictionary<int, long> _found = new();
     private LetterRows? _rows;
@@ -31,7 +31,7 @@ internal sealed class KeyedReplay(CompiledPipeline pipeline, ExtractNode source,
     {
         _found.Clear();
         _rows = await LetterRows.ReadAsync(pipeline, files, rule, key.LetterColumns, folder, cancel);
-        FailPoints.Current.Hit("replay.keys");
+        failPoints.Hit("replay.keys");
         return new Extraction(this, request, _rows);
     }
 

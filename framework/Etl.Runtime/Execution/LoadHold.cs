@@ -18,7 +18,7 @@ internal sealed record LoadHold(LoadNode Node, ILoadSession Session)
     {
         var request = new LoadRequest(
             KeyOf(pipeline, load), load.Schema, settings.RunId, settings.FullRefresh,
-            ProcessIdentity.Current.ToString(), LeaseKeeper.LeaseFor, FailPoints.Current.Hit);
+            settings.Process.ToString(), LeaseKeeper.LeaseFor, settings.FailPoints.Hit) { GoneRuns = settings.GoneRuns };
         while (true)
         {
             try

@@ -79,9 +79,11 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
                 {
                     holds[^1].RequireFit();
                 }
+
+                settings.FailPoints.Hit("target.opened");
             }
 
-            FailPoints.Current.Hit("lease.taken");
+            settings.FailPoints.Hit("lease.taken");
             leases = new LeaseKeeper(holds, settings, run);
             Exception? failure = null;
             foreach (var round in await PlanAsync(holds, run.Token))
@@ -109,6 +111,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
             {
                 _loads.TryAdd(hold.Node.Id, ReportBuilder.NotPublished(hold.Node, hold.Session.Checkpoint));
                 await hold.Session.DisposeAsync();
+                settings.FailPoints.Hit("target.closed");
             }
         }
     }
@@ -127,7 +130,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
         }
 
         var folder = Path.Combine(pipeline.Project.StateFolder, "tmp", $"{settings.RunId}-{_attempt}-letters");
-        var rounds = await ReplayPlanner.PlanAsync(pipeline, holds, Position, selection, folder, cancel);
+        var rounds = await ReplayPlanner.PlanAsync(pipeline, holds, Position, selection, folder, settings.FailPoints, cancel);
         NothingNew([.. holds.Except(rounds.SelectMany(r => r.Loads))]);
         return rounds;
     }
@@ -145,9 +148,9 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
             return null;
         }
 
-        FailPoints.Current.Hit("snapshot.taken");
+        settings.FailPoints.Hit("snapshot.taken");
         await round.ReadAsync(cancel);
-        FailPoints.Current.Hit("staged");
+        settings.FailPoints.Hit("staged");
         var stages = ReportBuilder.Stages(pipeline, round.Nodes, resources.Counts, round.Readers);
         if (!plan.MakesEmptyEpoch() && stages.All(s => s.Kind != "extract" || s.RowsOut == 0) && !settings.FullRefresh && loads.All(l => l.Node.Plan.Mode != LoadMode.Replace))
         {
@@ -160,6 +163,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
         var rules = gate.Evaluate();
         _rules = RoundTotals.Add(_rules, rules);
         gate.Enforce(rules, DeadLetterPolicy);
+        settings.FailPoints.Hit("gate.passed");
         var letters = await resources.DeadLetters.CommitAsync(cancel);
         var letterReports = letters.Select(l => new DeadLetterReport(l.Stage, l.Connection is null ? l.Path : $"{l.Connection}:{l.Path}", l.Rows)).ToList();
         _deadLetters.AddRange(letterReports);
@@ -169,8 +173,9 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
             EtlTelemetry.DeadLettered(Tags(letter.Stage), letter.Rows);
         }
 
-        FailPoints.Current.Hit("dead_letters.written");
+        settings.FailPoints.Hit("dead_letters.written");
         var published = await new Publisher(plan, settings, resources).PublishAsync(round.Reached, letters, batchId, cancel);
+        settings.FailPoints.Hit("published");
         foreach (var (report, _) in published)
         {
             _loads[report.Stage] = report;
@@ -193,9 +198,11 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
         return new RunResources(temporary, letters)
         {
             Time = settings.Time,
+            BatchRows = settings.FailPoints.BatchRows ?? RunResources.DefaultBatchRows,
             Parameters = pipeline.Definition.Parameters,
             Log = settings.Log,
             Progress = settings.Progress,
+            FailPoints = settings.FailPoints,
             Tags = Tags,
             // A third for batches in flight, the rest for the queries.
             SegmentMemory = Math.Max(96L << 20, settings.Memory.Bytes * 2 / 3 / segments),

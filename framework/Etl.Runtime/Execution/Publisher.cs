@@ -22,9 +22,9 @@ internal sealed class Publisher(RoundPlan plan, RunSettings settings, RunResourc
             resources.Progress(new RunProgress(load.Node.Id, StagePhase.Publishing, next.Rows, next.Rows, 0));
             try
             {
-                FailPoints.Current.Hit("publish.before");
+                settings.FailPoints.Hit("publish.before");
                 var result = await load.CommitAsync(next, settings, cancel);
-                FailPoints.Current.Hit("publish.after");
+                settings.FailPoints.Hit("publish.after");
                 results.Add((ReportBuilder.Published(load.Node, next, result), null));
                 resources.Progress(new RunProgress(load.Node.Id, StagePhase.Done, next.Rows, next.Rows, 0));
                 settings.Log.ForStage(load.Node.Id).Info("published epoch {n} of {target}", ("n", next.N), ("target", load.Node.Plan.Target));

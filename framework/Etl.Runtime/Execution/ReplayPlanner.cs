@@ -9,7 +9,7 @@ internal static class ReplayPlanner
 {
     /// <summary>The rounds; a target without such letters is in none.</summary>
     public static async Task<IReadOnlyList<RoundPlan>> PlanAsync(
-        CompiledPipeline pipeline, IReadOnlyList<LoadHold> holds, Func<LoadHold, string> position, LetterSelection selection, string folder, CancellationToken cancel)
+        CompiledPipeline pipeline, IReadOnlyList<LoadHold> holds, Func<LoadHold, string> position, LetterSelection selection, string folder, FailPoints failPoints, CancellationToken cancel)
     {
         var groups = new Dictionary<string, (List<LoadHold> Loads, ExtractNode Source, IReadOnlyList<LetterFile> Files, LetterKey Key)>(StringComparer.Ordinal);
         foreach (var hold in holds)
@@ -41,7 +41,7 @@ internal static class ReplayPlanner
 
         return [.. groups.Values.Select(g =>
         {
-            var replay = new KeyedReplay(pipeline, g.Source, g.Files, selection.Rule, g.Key, $"{folder}-{g.Loads[0].Node.Id}");
+            var replay = new KeyedReplay(pipeline, g.Source, g.Files, selection.Rule, g.Key, $"{folder}-{g.Loads[0].Node.Id}", failPoints);
             return new RoundPlan(pipeline.With(g.Source with { Extractor = replay }), g.Loads)
             {
                 Moves = false,

@@ -34,6 +34,7 @@ internal sealed class Round(RoundPlan plan, RunSettings settings, RunResources r
             var from = settings.FullRefresh ? null : plan.Loads[0].Session.Checkpoint?.Sources.GetValueOrDefault(node.Id);
             var request = new ExtractRequest(node.Contract, node.Schema, from, resources.BatchRows, SplitsAtATime, resources.Parameters);
             _extractions.Add(node.Id, await InStage(node.Id, () => node.Extractor.OpenAsync(request, cancel).AsTask()));
+            settings.FailPoints.Hit("source.opened");
         }
 
         return plan.MakesEmptyEpoch()

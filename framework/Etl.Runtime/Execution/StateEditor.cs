@@ -32,7 +32,7 @@ public sealed class StateEditor(CompiledPipeline pipeline, RunSettings settings)
             var closings = await ClosingsAsync(load, selection, cancel);
             if (closings.Count > 0)
             {
-                FailPoints.Current.Hit("discard.before");
+                settings.FailPoints.Hit("discard.before");
                 var epoch = await CommitAsync(new LoadHold(load, session), c => c with { Closed = closings, Note = $"discarded: {reason}" }, cancel);
                 edits.Add(new StateEdit(load.Id, epoch, closings.Sum(c => c.Rows)));
             }
@@ -62,7 +62,7 @@ public sealed class StateEditor(CompiledPipeline pipeline, RunSettings settings)
         }
 
         var target = toEpoch is { } n ? await EpochAsync(load, n, cancel) : null;
-        FailPoints.Current.Hit("reset.before");
+        settings.FailPoints.Hit("reset.before");
         var epoch = await CommitAsync(
             hold,
             c => c with

@@ -78,7 +78,7 @@ internal sealed class CheckpointStore(CheckpointKey key)
     /// Takes the next fence and the lease, and gives what is committed. <see cref="LeaseHeldException"/> while another owner's lease runs, or while another
     /// publishes.
     /// </summary>
-    public async ValueTask<(long Fence, Checkpoint? Checkpoint)> AcquireAsync(NpgsqlConnection session, string owner, string? goneOwner, TimeSpan leaseFor, CancellationToken cancel)
+    public async ValueTask<(long Fence, Checkpoint? Checkpoint)> AcquireAsync(NpgsqlConnection session, LoadRequest request, CancellationToken cancel)
     {
         try
         {
@@ -96,14 +96,14 @@ internal sealed class CheckpointStore(CheckpointKey key)
                 await insert.ExecuteNonQueryAsync(cancel);
             }
 
-            long fence;
+            long fence, n;
             string? checkpoint;
             await using (var update = Command(session,
                 $"""
                 UPDATE {Schema}.checkpoint SET fence = fence + 1, lease_owner = $4, lease_until = clock_timestamp() + $5
                 WHERE environment = $1 AND pipeline = $2 AND stage = $3 AND (lease_owner IS NULL OR lease_owner = $4 OR lease_owner = $6 OR lease_until < clock_timestamp())
-                RETURNING fence, checkpoint
-                """, owner, leaseFor, goneOwner ?? owner))
+                RETURNING fence, checkpoint, n
+                """, request.Owner, request.LeaseFor, request.GoneOwner ?? request.Owner))
             await using (var reader = await update.ExecuteReaderAsync(cancel))
             {
                 if (!await reader.ReadAsync(cancel))
@@ -112,10 +112,10 @@ internal sealed class CheckpointStore(CheckpointKey key)
                     throw await HeldAsync(session, cancel);
                 }
 
-                (fence, checkpoint) = (reader.GetInt64(0), reader.IsDBNull(1) ? null : reader.GetString(1));
+                (fence, checkpoint, n) = (reader.GetInt64(0), reader.IsDBNull(1) ? null : reader.GetString(1), reader.GetInt64(2));
             }
 
-            var parsed = checkpoint is null ? null : Checkpoint.Parse(checkpoint);
+            var parsed = checkpoint is null ? null : Checkpoint.Parse(checkpoint, request, n);
             await transaction.CommitAsync(cancel);
             return (fence, parsed);
         }

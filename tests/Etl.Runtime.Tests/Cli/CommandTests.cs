@@ -17,22 +17,17 @@ public sealed class CommandTests
     private static readonly RunSummary Summary = new("20261124-080000-1f2e3d4c", "orders", "prod", RunStatus.Succeeded, Eight, 12.4, 1_204_310, 1_203_951, 42, null);
 
     [Test]
-    public async Task Validate_tells_all_problems_in_three_forms()
+    public async Task Validate_tells_all_problems_and_takes_this_folder_when_none_is_given()
     {
-        var result = new ValidationResult(2,
-        [
-            new Diagnostic(new SourceSpan("a,b.yaml", 3, 5), Severity.Error, "ETL2001", "unknown option 'x'\nhere", "100% sure."),
-        ]);
+        var result = new ValidationResult(["a.yaml", "b.yaml"], [new Diagnostic(new SourceSpan("a,b.yaml", 3, 5), Severity.Error, "ETL2001", "unknown option 'x'", "Really.")]);
 
         var text = await CliSession.RunAsync("validate a b", _ => result);
-        var github = await CliSession.RunAsync("validate --format github", _ => result);
         var json = await CliSession.RunAsync("validate --format json", _ => result);
-        var fine = await CliSession.RunAsync("validate", _ => new ValidationResult(1, []));
+        var fine = await CliSession.RunAsync("validate", _ => new ValidationResult(["a.yaml"], []));
 
-        Assert.That((text.ExitCode, text.Out), Is.EqualTo((2, "a,b.yaml:3:5: error ETL2001: unknown option 'x'\nhere. 100% sure.\n2 pipelines: 1 error, 0 warnings\n")));
+        Assert.That((text.ExitCode, text.Out), Is.EqualTo((2, "a,b.yaml:3:5: error ETL2001: unknown option 'x'. Really.\n2 pipelines: 1 error, 0 warnings\n")));
         Assert.That(text.App.Asked, Is.EqualTo(new[] { "a", "b" }));
-        Assert.That(github.Out, Does.StartWith("::error file=a%2Cb.yaml,line=3,col=5,title=ETL2001::unknown option 'x'%0Ahere. 100%25 sure.\n"));
-        Assert.That(github.App.Asked, Is.EqualTo(new[] { "." }));
+        Assert.That(json.App.Asked, Is.EqualTo(new[] { "." }));
         Assert.That(JsonNode.Parse(json.Out)!["files"]!.GetValue<int>(), Is.EqualTo(2));
         Assert.That((fine.ExitCode, fine.Out), Is.EqualTo((0, "1 pipeline: 0 errors, 0 warnings\n")));
     }
