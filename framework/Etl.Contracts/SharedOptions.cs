@@ -19,6 +19,18 @@ public record TableExtractOptions<TIncremental> where TIncremental : Incremental
     /// <summary>How to read what is new.</summary>
     [Option("Reads only what is new or changed since the target's checkpoint. Absent: everything, each time.")]
     public TIncremental? Incremental { get; init; }
+
+    /// <summary>Reading a range again.</summary>
+    [Option("How `etl run --from A --to B` reads a range of rows again.")]
+    public BackfillOptions? Backfill { get; init; }
+}
+
+/// <summary>How a range of rows is read again.</summary>
+public sealed record BackfillOptions
+{
+    /// <summary>The column.</summary>
+    [Option("A column that does not change, such as the time at which a row was made.", Example = "created_at", Identifier = true)]
+    public required string Column { get; init; }
 }
 
 /// <summary>Options of <c>extract: query</c>, whatever the system.</summary>

@@ -26,6 +26,9 @@ public sealed record PipelineRunRequest(string File)
     /// <summary>Replays these dead letters instead of reading what is new.</summary>
     public LetterSelection? Replay { get; init; }
 
+    /// <summary>Reads this range again instead of what is new.</summary>
+    public BackfillRange? Backfill { get; init; }
+
     /// <summary>Rules accepted for this run.</summary>
     public IReadOnlySet<string> Accepted { get; init; } = new HashSet<string>();
 

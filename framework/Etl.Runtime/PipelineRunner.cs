@@ -134,6 +134,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
             RunId = run.Id,
             FullRefresh = request.FullRefresh,
             Replay = request.Replay,
+            Backfill = request.Backfill,
             Accepted = request.Accepted,
             AcceptedReason = request.AcceptedReason,
             Wait = request.Wait,

@@ -31,7 +31,7 @@ internal sealed class DuckDbExtraction : IExtraction
 
     public long? EstimatedRows { get; }
 
-    public static DuckDbExtraction Open(DuckDbReading reading, ExtractRequest request, IReadOnlyList<IReadOnlyList<string>>? keys, CancellationToken cancel)
+    public static DuckDbExtraction Open(DuckDbReading reading, ExtractRequest request, Func<IReadOnlyList<DuckColumn>, string>? rowsOf, CancellationToken cancel)
     {
         var handle = reading.Connection.Open(mustExist: true);
         try
@@ -40,9 +40,9 @@ internal sealed class DuckDbExtraction : IExtraction
             duck.Execute("BEGIN TRANSACTION READ ONLY", cancel: cancel);
             var live = Describe(duck, reading, request);
             var terms = string.Join(", ", request.Schema.Arrow.FieldsList.Select(f => Term(reading, live, f)));
-            if (keys is not null)
+            if (rowsOf is not null)
             {
-                return new DuckDbExtraction(handle, request, $"SELECT {terms} FROM {reading.From} WHERE {Lookup(reading, live, request, keys)}", reading.Position(null), null);
+                return new DuckDbExtraction(handle, request, $"SELECT {terms} FROM {reading.From} WHERE {rowsOf(live)}", reading.Position(null), null);
             }
 
             if (reading.Incremental is not { } incremental)
@@ -94,8 +94,8 @@ internal sealed class DuckDbExtraction : IExtraction
     private static DuckColumn[] Order(DuckDbReading reading, IReadOnlyList<DuckColumn> live, ExtractRequest request, IncrementalOptions incremental) =>
         [.. new[] { incremental.Cursor }.Concat(reading.Key(request.Contract)).Select(c => Find(reading, live, c))];
 
-    // Rows with these keys that are not beyond the position: a NULL cursor is beyond every one.
-    private static string Lookup(DuckDbReading reading, IReadOnlyList<DuckColumn> live, ExtractRequest request, IReadOnlyList<IReadOnlyList<string>> keys)
+    /// <summary>The condition for rows with these keys that are not beyond the position: a NULL cursor is beyond every one.</summary>
+    public static string Lookup(DuckDbReading reading, IReadOnlyList<DuckColumn> live, ExtractRequest request, IReadOnlyList<IReadOnlyList<string>> keys)
     {
         var columns = request.Schema.Key.Select(k => Find(reading, live, k)).ToList();
         var values = keys.Select(key => $"({string.Join(", ", key.Select((text, i) => $"CAST({SqlText.Literal(text)} AS {columns[i].Type})"))})");
@@ -103,6 +103,13 @@ internal sealed class DuckDbExtraction : IExtraction
         return reading.Incremental is { } incremental && request.From is { Position.Count: > 0 } from
             ? $"{lookup} AND NOT coalesce({Beyond(Order(reading, live, request, incremental), from.Position)}, true)"
             : lookup;
+    }
+
+    /// <summary>The condition for rows in which a column is at least <paramref name="from"/> and less than <paramref name="to"/>.</summary>
+    public static string Range(DuckDbReading reading, IReadOnlyList<DuckColumn> live, string name, string from, string to)
+    {
+        var column = Find(reading, live, name);
+        return $"{SqlText.Quote(column.Name)} >= CAST({SqlText.Literal(from)} AS {column.Type}) AND {SqlText.Quote(column.Name)} < CAST({SqlText.Literal(to)} AS {column.Type})";
     }
 
     private static IReadOnlyList<DuckColumn> Describe(DuckConnection duck, DuckDbReading reading, ExtractRequest request)

@@ -10,7 +10,7 @@ public sealed record DuckDbQueryExtractOptions : QueryExtractOptions;
 
 /// <summary>Reads a table or view of a DuckDB file.</summary>
 [Extractor("table", "Reads a table or view of a DuckDB file.", For = "duckdb")]
-public sealed class DuckDbTableExtractor(DuckDbTableExtractOptions options, DuckDbConnection connection) : IKeyedExtractor
+public sealed class DuckDbTableExtractor(DuckDbTableExtractOptions options, DuckDbConnection connection) : IKeyedExtractor, IBackfillExtractor
 {
     private readonly DuckDbReading _reading = new(
         connection, "duckdb.table/1", options.Table, connection.Table(options.Table).Quoted, options.Columns, options.Incremental);
@@ -25,7 +25,14 @@ public sealed class DuckDbTableExtractor(DuckDbTableExtractOptions options, Duck
     public ValueTask<IExtraction> OpenAsync(ExtractRequest request, CancellationToken cancel) => _reading.OpenAsync(request, null, cancel);
 
     /// <inheritdoc/>
-    public ValueTask<IExtraction> OpenKeysAsync(ExtractRequest request, IReadOnlyList<IReadOnlyList<string>> keys, CancellationToken cancel) => _reading.OpenAsync(request, keys, cancel);
+    public ValueTask<IExtraction> OpenKeysAsync(ExtractRequest request, IReadOnlyList<IReadOnlyList<string>> keys, CancellationToken cancel) => _reading.OpenAsync(request, live => DuckDbExtraction.Lookup(_reading, live, request, keys), cancel);
+
+    /// <inheritdoc/>
+    public string? BackfillColumn => options.Backfill?.Column;
+
+    /// <inheritdoc/>
+    public ValueTask<IExtraction> OpenRangeAsync(ExtractRequest request, string from, string to, CancellationToken cancel) =>
+        _reading.OpenAsync(request, live => DuckDbExtraction.Range(_reading, live, options.Backfill!.Column, from, to), cancel);
 }
 
 /// <summary>Reads the result of a query on a DuckDB file.</summary>

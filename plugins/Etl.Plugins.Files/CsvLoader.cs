@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Etl.Contracts;
 using FluentValidation;
 
@@ -38,7 +39,7 @@ public sealed class CsvLoadRules : CsvFormatRules<CsvLoadOptions>
 
 /// <summary>Writes a CSV file for each epoch into any object store, committed by a checkpoint object that is written only if absent.</summary>
 [Loader("csv", "Writes CSV files into a folder or an object store, one for each run.")]
-public sealed class CsvLoader(CsvLoadOptions options, IObjectStore store, PluginContext context) : ILoader
+public sealed class CsvLoader(CsvLoadOptions options, IObjectStore store, PluginContext context) : ILoader, IEpochHistory
 {
     /// <inheritdoc/>
     public LoadPlan Describe(RowSchema input)
@@ -65,6 +66,16 @@ public sealed class CsvLoader(CsvLoadOptions options, IObjectStore store, Plugin
     /// <inheritdoc/>
     public async ValueTask<Checkpoint?> ReadCheckpointAsync(CheckpointKey key, CancellationToken cancel) =>
         (await new CsvCommitLog(store, options.Path, key).LastAsync(null, cancel))?.Checkpoint;
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<Checkpoint> ReadEpochsAsync(CheckpointKey key, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        var log = new CsvCommitLog(store, options.Path, key);
+        for (var n = 1L; await log.ReadAsync(n, null, cancel) is { } commit; n++)
+        {
+            yield return commit.Checkpoint;
+        }
+    }
 
     /// <inheritdoc/>
     public async ValueTask<ILoadSession> OpenAsync(LoadRequest request, CancellationToken cancel)

@@ -11,7 +11,7 @@ public sealed record PostgresTableExtractOptions : TableExtractOptions<PostgresI
 /// has no transaction ids: its increments go by the cursor, held back or with an overlap.
 /// </summary>
 [Extractor("table", "Reads a table or view of PostgreSQL, whole or what changed.", For = "postgres")]
-public sealed class PostgresTableExtractor(PostgresTableExtractOptions options, PostgresConnection connection) : IKeyedExtractor
+public sealed class PostgresTableExtractor(PostgresTableExtractOptions options, PostgresConnection connection) : IKeyedExtractor, IBackfillExtractor
 {
     // Fewer blocks than this are not worth a session of their own: 16 MB at the usual 8 kB.
     private const long LeastBlocksPerSplit = 2048;
@@ -33,9 +33,17 @@ public sealed class PostgresTableExtractor(PostgresTableExtractOptions options, 
     public ValueTask<IExtraction> OpenAsync(ExtractRequest request, CancellationToken cancel) => OpenAsync(request, null, cancel);
 
     /// <inheritdoc/>
-    public ValueTask<IExtraction> OpenKeysAsync(ExtractRequest request, IReadOnlyList<IReadOnlyList<string>> keys, CancellationToken cancel) => OpenAsync(request, keys, cancel);
+    public ValueTask<IExtraction> OpenKeysAsync(ExtractRequest request, IReadOnlyList<IReadOnlyList<string>> keys, CancellationToken cancel) =>
+        OpenAsync(request, table => Lookup(table, request.Schema.Key, keys), cancel);
 
-    private async ValueTask<IExtraction> OpenAsync(ExtractRequest request, IReadOnlyList<IReadOnlyList<string>>? keys, CancellationToken cancel)
+    /// <inheritdoc/>
+    public string? BackfillColumn => options.Backfill?.Column;
+
+    /// <inheritdoc/>
+    public ValueTask<IExtraction> OpenRangeAsync(ExtractRequest request, string from, string to, CancellationToken cancel) => OpenAsync(request, table => Range(table, options.Backfill!.Column, from, to), cancel);
+
+    // What is new, or of the rows that a condition chooses those that are not.
+    private async ValueTask<IExtraction> OpenAsync(ExtractRequest request, Func<LiveTable, string>? rowsOf, CancellationToken cancel)
     {
         var name = TableName.Parse(options.Table, connection.Schema);
         var deletedWhen = options.Incremental?.DeletedWhen is { } condition ? SourceSql.Bind(condition, request.Parameters, "incremental.deleted_when") : null;
@@ -54,14 +62,14 @@ public sealed class PostgresTableExtractor(PostgresTableExtractOptions options, 
                 increment = await IncrementAsync(snapshot, table, incremental, open!, request, cancel);
             }
 
-            if (keys is not null)
+            if (rowsOf is not null)
             {
                 // What the increment or a later one would read is left out; without a position that would be everything.
                 var beyond = string.Join(" AND ", increment.Conditions);
-                increment = increment with { Until = null, Conditions = [Lookup(table, request.Schema.Key, keys), .. request.From is null || beyond.Length == 0 ? Array.Empty<string>() : [$"NOT coalesce({beyond}, true)"]] };
+                increment = increment with { Until = null, Conditions = [rowsOf(table), .. request.From is null || beyond.Length == 0 ? Array.Empty<string>() : [$"NOT coalesce({beyond}, true)"]] };
             }
 
-            IReadOnlyList<IReadOnlyList<string>> ranges = keys is not null || increment.Indexed ? [[]] : increment.Empty ? [] : await RangesAsync(snapshot, table, request.Parallelism, cancel);
+            IReadOnlyList<IReadOnlyList<string>> ranges = rowsOf is not null || increment.Indexed ? [[]] : increment.Empty ? [] : await RangesAsync(snapshot, table, request.Parallelism, cancel);
             var queries = ranges.Select(r => Query(select, table, [.. increment.Where, .. r])).ToList();
             return new SnapshotExtraction(
                 snapshot,
@@ -95,10 +103,19 @@ public sealed class PostgresTableExtractor(PostgresTableExtractOptions options, 
 
     private static string Lookup(LiveTable table, IReadOnlyList<string> key, IReadOnlyList<IReadOnlyList<string>> keys)
     {
-        var columns = key.Select(k => table.Find(k) ?? throw new EtlException("ETL4457", $"{table.Name} is not what its contract says: column '{k}' is not there", "Rows are looked up by their key.")).ToList();
+        var columns = key.Select(k => Require(table, k)).ToList();
         var rows = keys.Select(values => $"({string.Join(", ", values.Select((v, i) => $"{SqlText.Literal(v)}::{columns[i].Declared}"))})");
         return $"({string.Join(", ", columns.Select(c => SqlText.Quote(c.Name)))}) IN (VALUES {string.Join(", ", rows)})";
     }
+
+    private static string Range(LiveTable table, string name, string from, string to)
+    {
+        var column = Require(table, name);
+        return $"({SqlText.Quote(column.Name)} >= {SqlText.Literal(from)}::{column.Declared} AND {SqlText.Quote(column.Name)} < {SqlText.Literal(to)}::{column.Declared})";
+    }
+
+    private static LiveColumn Require(LiveTable table, string name) => table.Find(name)
+        ?? throw new EtlException("ETL4457", $"{table.Name} is not what its contract says: column '{name}' is not there", "Rows are looked up by it.");
 
     private static string Query(string select, LiveTable table, IReadOnlyList<string> conditions) =>
         $"SELECT {select} FROM {table.Name.Sql}{(conditions.Count == 0 ? "" : " WHERE " + string.Join(" AND ", conditions))}";

@@ -75,11 +75,12 @@ internal sealed record SqliteSource(
 
     public ValueTask<IExtraction> OpenAsync(ExtractRequest request, CancellationToken cancel) => OpenAsync(request, Begin, cancel);
 
-    public ValueTask<IExtraction> OpenKeysAsync(ExtractRequest request, IReadOnlyList<IReadOnlyList<string>> keys, CancellationToken cancel)
-    {
-        var condition = SqliteKeys.Condition(request.Schema, keys, Name);
-        return OpenAsync(request, (session, _) => BeginKeys(session, request, condition), cancel);
-    }
+    public ValueTask<IExtraction> OpenKeysAsync(ExtractRequest request, IReadOnlyList<IReadOnlyList<string>> keys, CancellationToken cancel) =>
+        OpenRowsAsync(request, SqliteKeys.Condition(request.Schema, keys, Name), cancel);
+
+    /// <summary>Rows that fit a condition and are not beyond the position.</summary>
+    public ValueTask<IExtraction> OpenRowsAsync(ExtractRequest request, string condition, CancellationToken cancel) =>
+        OpenAsync(request, (session, _) => BeginRows(session, request, condition), cancel);
 
     private async ValueTask<IExtraction> OpenAsync(ExtractRequest request, Func<SqliteSession, ExtractRequest, SqliteExtraction> begin, CancellationToken cancel)
     {
@@ -119,7 +120,7 @@ internal sealed record SqliteSource(
         return new SqliteExtraction(session, this, request, new(key, read), Position(reached?.ToJson() ?? new()), any ? null : 0);
     }
 
-    private SqliteExtraction BeginKeys(SqliteSession session, ExtractRequest request, string condition) =>
+    private SqliteExtraction BeginRows(SqliteSession session, ExtractRequest request, string condition) =>
         new(session, this, request, new(request.Schema.Key, After(request), condition), Position(new()), null);
 
     private SqlitePosition? After(ExtractRequest request) =>

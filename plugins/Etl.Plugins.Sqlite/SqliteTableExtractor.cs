@@ -7,7 +7,7 @@ public sealed record SqliteTableExtractOptions : TableExtractOptions;
 
 /// <summary>Reads a table or a view.</summary>
 [Extractor("table", "Reads a table or a view of an SQLite file, whole or what is new.", For = "sqlite")]
-public sealed class SqliteTableExtractor(SqliteTableExtractOptions options, SqliteDatabase database) : IKeyedExtractor
+public sealed class SqliteTableExtractor(SqliteTableExtractOptions options, SqliteDatabase database) : IKeyedExtractor, IBackfillExtractor
 {
     private readonly SqliteSource _source = new(
         database,
@@ -29,4 +29,11 @@ public sealed class SqliteTableExtractor(SqliteTableExtractOptions options, Sqli
 
     /// <inheritdoc/>
     public ValueTask<IExtraction> OpenKeysAsync(ExtractRequest request, IReadOnlyList<IReadOnlyList<string>> keys, CancellationToken cancel) => _source.OpenKeysAsync(request, keys, cancel);
+
+    /// <inheritdoc/>
+    public string? BackfillColumn => options.Backfill?.Column;
+
+    /// <inheritdoc/>
+    public ValueTask<IExtraction> OpenRangeAsync(ExtractRequest request, string from, string to, CancellationToken cancel) =>
+        _source.OpenRowsAsync(request, SqliteKeys.Range(request.Contract!.Schema.Require(options.Backfill!.Column), from, to), cancel);
 }

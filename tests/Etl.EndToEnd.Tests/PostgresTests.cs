@@ -82,6 +82,28 @@ public sealed class PostgresTests
         Assert.That(await QueryAsync(database, "select tablename::text from pg_tables where schemaname = '_etl' and tablename not in ('checkpoint', 'epoch')"), Is.Empty, "no staging table is left");
     }
 
+    [TestCase("postgres.publish.before_commit", 1)]
+    [TestCase("postgres.publish.after_commit", 2)]
+    public async Task A_replay_after_one_that_was_killed_leaves_what_a_full_refresh_would(string point, int epoch)
+    {
+        var database = "quickstart_replay_" + epoch;
+        using var project = await ShopAsync(database);
+        await project.ReportAsync("run", "orders.yaml", "--env", "postgres");
+        var before = await QueryAsync(database, $"select {QuickstartOracle.Line} from warehouse.orders");
+        project.Replace("orders.yaml", "amount > 0", "amount is not null");
+        var killed = await project.RunAtAsync($"{point}:kill", "dead-letters", "replay", "orders.yaml", "--env", "postgres", "--rule", "amount_positive");
+        Assert.That(killed.ExitCode, Is.EqualTo(CliResult.Killed), killed.ToString());
+        Assert.That(await QueryAsync(database, "select max(n)::text from _etl.epoch"), Is.EqualTo(new[] { epoch.ToString(CultureInfo.InvariantCulture) }));
+        await project.ReportAsync("dead-letters", "replay", "orders.yaml", "--env", "postgres", "--rule", "amount_positive");
+
+        var warehouse = await QueryAsync(database, $"select {QuickstartOracle.Line} from warehouse.orders");
+        var lake = project.DuckRows(null, $"SELECT {QuickstartOracle.Line} FROM {project.LakeTable("data/lake-postgres/orders")}");
+        Assert.That(warehouse, Has.Count.GreaterThan(before.Count));
+        Rows.AreEqual(warehouse, lake, "lake");
+        await project.ReportAsync("run", "orders.yaml", "--env", "postgres", "--full-refresh");
+        Rows.AreEqual(await QueryAsync(database, $"select {QuickstartOracle.Line} from warehouse.orders"), warehouse, "warehouse");
+    }
+
     [Test]
     public async Task An_append_gets_each_row_once_though_an_older_transaction_ends_late_and_the_report_warns_of_a_missing_index()
     {

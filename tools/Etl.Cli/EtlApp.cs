@@ -24,11 +24,6 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
 
     public async Task<RunReport> RunAsync(RunRequest request, IProgress<RunProgress> progress, JsonLog log, CancellationToken cancel)
     {
-        if (request.From is not null)
-        {
-            throw new EtlException("ETL4606", "--from and --to need a declared `backfill`, which this version does not have", "Run with --full-refresh to load everything anew.");
-        }
-
         return await Guarded(() => Runner(request.Scope).RunAsync(
             new PipelineRunRequest(Find(request.Pipeline))
             {
@@ -37,6 +32,7 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
                 Date = request.Date,
                 FullRefresh = request.FullRefresh,
                 Replay = request.Replay,
+                Backfill = request.From is null ? null : new BackfillRange(request.From, request.To!),
                 Accepted = request.AcceptedRules.ToHashSet(),
                 AcceptedReason = request.AcceptReason,
                 Wait = request.Wait,

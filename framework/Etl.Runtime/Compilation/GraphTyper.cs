@@ -74,6 +74,11 @@ internal sealed partial class GraphTyper
         {
             case IExtractor extractor:
                 var source = extractor.DescribeOutput(stage.Contract);
+                if (extractor is IBackfillExtractor { BackfillColumn: { } column })
+                {
+                    stage.Contract?.Schema.Require(column, "backfill.column");
+                }
+
                 _schemas[stage.Id] = source;
                 _origins[stage.Id] = source.Names.ToDictionary(n => n, n => n, StringComparer.OrdinalIgnoreCase);
                 AddNode(stage.Id, new ExtractNode(stage.Id, source, extractor, stage.Contract, stage.Definition));

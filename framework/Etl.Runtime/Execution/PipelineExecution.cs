@@ -118,6 +118,11 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
 
     private async Task<IReadOnlyList<RoundPlan>> PlanAsync(IReadOnlyList<LoadHold> holds, CancellationToken cancel)
     {
+        if (settings.Backfill is { } range)
+        {
+            return BackfillPlanner.Plan(pipeline, holds, Position, range);
+        }
+
         if (settings.Replay is not { } selection)
         {
             // A full refresh reads everything, so positions do not matter.

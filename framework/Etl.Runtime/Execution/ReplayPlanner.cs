@@ -104,8 +104,10 @@ internal static class ReplayPlanner
         return (source, new LetterKey(LetterColumns(pipeline, load, files, columns), columns, unique));
     }
 
-    // An upsert replaces all that its key holds, so all source rows of that key must be read; elsewhere the source's own key tells rows apart.
-    private static IReadOnlyList<string> SourceColumns(CompiledPipeline pipeline, LoadNode load, ExtractNode source)
+    /// <summary>
+    /// The source's columns that tell rows apart: an upsert replaces all that its key holds, so they are those that its key comes from; elsewhere they are the source's own key.
+    /// </summary>
+    public static IReadOnlyList<string> SourceColumns(CompiledPipeline pipeline, LoadNode load, ExtractNode source)
     {
         if (load.Plan.Mode != LoadMode.Upsert)
         {
@@ -132,8 +134,10 @@ internal static class ReplayPlanner
             : throw new EtlException("ETL4226", $"the key of '{load.Id}' has different names in the stages that refused rows", "Replay the letters of one stage at a time: --stage ID.");
     }
 
-    // A stage that sees other rows too gives another result for a row that comes alone; only a choice among rows of one key is the same when all of them come.
-    private static void RequireRowLocal(CompiledPipeline pipeline, LoadNode load)
+    /// <summary>
+    /// ETL4225: a stage sees other rows too, and gives another result for a row that comes alone. Only a choice among rows of one key is the same, when all of them come.
+    /// </summary>
+    public static void RequireRowLocal(CompiledPipeline pipeline, LoadNode load)
     {
         for (var node = pipeline.Node(load.Inputs[0]); node.Inputs.Count > 0; node = pipeline.Node(node.Inputs[0]))
         {

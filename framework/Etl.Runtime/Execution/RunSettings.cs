@@ -17,6 +17,9 @@ public sealed record RunSettings
     /// <summary>Replays these dead letters instead of reading what is new; null for a run.</summary>
     public LetterSelection? Replay { get; init; }
 
+    /// <summary>Reads this range again instead of what is new; null for a run.</summary>
+    public BackfillRange? Backfill { get; init; }
+
     /// <summary>Rules that a person accepts for this run, by <c>rule</c> or <c>stage.rule</c>.</summary>
     public IReadOnlySet<string> Accepted { get; init; } = new HashSet<string>();
 

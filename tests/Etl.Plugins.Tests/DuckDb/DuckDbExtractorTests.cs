@@ -52,6 +52,34 @@ internal sealed class DuckDbExtractorTests
     }
 
     [Test]
+    public async Task Rows_are_looked_up_by_their_key_and_left_out_if_an_increment_reads_them()
+    {
+        var extractor = new DuckDbTableExtractor(new DuckDbTableExtractOptions { Table = "items", Incremental = new IncrementalOptions { Cursor = "changed" } }, _file.Connection);
+        var (_, reached) = await Read(extractor, null);
+        _file.Sql("UPDATE items SET name = 'silently' WHERE id = 1");
+        _file.Sql("UPDATE items SET changed = '2024-02-01 00:00:00+00' WHERE id = 2");
+        Assert.That(await LookUp(reached), Is.EqualTo(new[] { "1 silently " }));
+        Assert.That(await LookUp(null), Is.EquivalentTo(new[] { "1 silently ", "2 two " }));
+
+        async Task<List<string>> LookUp(SourcePosition? from)
+        {
+            var schema = extractor.DescribeOutput(Contract);
+            await using var extraction = await extractor.OpenKeysAsync(new ExtractRequest(Contract, schema, from, 65536, 2, new Dictionary<string, object>()), [["1"], ["2"], ["7"]], default);
+            return await Rows(extraction, schema);
+        }
+    }
+
+    [Test]
+    public async Task A_range_holds_its_start_and_not_its_end()
+    {
+        var extractor = new DuckDbTableExtractor(new DuckDbTableExtractOptions { Table = "items", Backfill = new BackfillOptions { Column = "changed" } }, _file.Connection);
+        var schema = extractor.DescribeOutput(Contract);
+        await using var extraction = await extractor.OpenRangeAsync(
+            new ExtractRequest(Contract, schema, null, 65536, 2, new Dictionary<string, object>()), "2024-01-01 00:00:00.000001+00", "2024-01-02 00:00:00+00", default);
+        Assert.That(await Rows(extraction, schema), Is.EquivalentTo(new[] { "1 one ", "2 two " }));
+    }
+
+    [Test]
     public async Task A_query_takes_parameters_and_reads_increments()
     {
         var options = new DuckDbQueryExtractOptions { Query = "select id, upper(name) as name, changed, gone from items where id >= $least -- all\n;", Incremental = new IncrementalOptions { Cursor = "changed" } };
@@ -124,6 +152,11 @@ internal sealed class DuckDbExtractorTests
     {
         var schema = extractor.DescribeOutput(Contract);
         await using var extraction = await extractor.OpenAsync(new ExtractRequest(Contract, schema, from, 65536, 2, parameters ?? new Dictionary<string, object>()), default);
+        return (await Rows(extraction, schema), extraction.Reached);
+    }
+
+    private static async Task<List<string>> Rows(IExtraction extraction, RowSchema schema)
+    {
         var rows = new List<string>();
         foreach (var split in extraction.Splits)
         {
@@ -139,6 +172,6 @@ internal sealed class DuckDbExtractorTests
             }
         }
 
-        return (rows, extraction.Reached);
+        return rows;
     }
 }

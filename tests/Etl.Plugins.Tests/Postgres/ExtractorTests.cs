@@ -57,6 +57,39 @@ public sealed class ExtractorTests
     }
 
     [Test]
+    public async Task Rows_are_looked_up_by_their_key_and_left_out_if_an_increment_reads_them()
+    {
+        await using var db = await TestDatabase.CreateAsync();
+        await db.RunAsync("CREATE TABLE s (id int, part text, at timestamptz, PRIMARY KEY (id, part)); INSERT INTO s SELECT g, 'it''s ' || g, now() FROM generate_series(1, 9) g");
+        var contract = await db.ContractAsync("s");
+        var reached = await ReadAsync(db.Table("s", ByAt), contract, null, 9);
+        await db.RunAsync("UPDATE s SET at = '1999-01-01' WHERE id = 2; DELETE FROM s WHERE id = 3");
+        IReadOnlyList<string>[] keys = [["1", "it's 1"], ["2", "it's 2"], ["3", "it's 3"], ["4", "it's 5"]];
+        Assert.That(await LookUpAsync(reached), Is.EqualTo((1, 1)), "2 has changed, 3 is gone, 4 has another part");
+        Assert.That(await LookUpAsync(null), Is.EqualTo((2, 3)));
+
+        async Task<(long, long)> LookUpAsync(SourcePosition? from)
+        {
+            var extractor = db.Table("s", ByAt);
+            var request = new ExtractRequest(contract, extractor.DescribeOutput(contract), from, 1000, 2, new Dictionary<string, object>());
+            await using var extraction = await extractor.OpenKeysAsync(request, keys, default);
+            return await SumAsync(extraction, extraction.Splits.Single());
+        }
+    }
+
+    [Test]
+    public async Task A_range_holds_its_start_and_not_its_end_whatever_changed()
+    {
+        await using var db = await TestDatabase.CreateAsync();
+        await db.RunAsync("CREATE TABLE s (id int PRIMARY KEY, at timestamptz); INSERT INTO s SELECT g, '2026-01-01T00:00:00Z'::timestamptz + g * interval '1 day' FROM generate_series(1, 9) g");
+        var contract = await db.ContractAsync("s");
+        var extractor = new PostgresTableExtractor(new PostgresTableExtractOptions { Table = "s", Incremental = ByAt, Backfill = new BackfillOptions { Column = "at" } }, db.Connection);
+        var request = new ExtractRequest(contract, extractor.DescribeOutput(contract), null, 1000, 2, new Dictionary<string, object>());
+        await using var extraction = await extractor.OpenRangeAsync(request, "2026-01-03 00:00:00+00", "2026-01-05 00:00:00+00", default);
+        Assert.That(await SumAsync(extraction, extraction.Splits.Single()), Is.EqualTo((2, 5)));
+    }
+
+    [Test]
     public async Task An_increment_holds_rows_of_savepoints_and_prepared_transactions_that_commit_late()
     {
         await using var db = await TestDatabase.CreateAsync();
