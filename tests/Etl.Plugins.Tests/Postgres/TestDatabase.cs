@@ -51,6 +51,12 @@ internal sealed class TestDatabase : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Connection.DisposeAsync();
+        while (await TextAsync("SELECT gid FROM pg_prepared_xacts WHERE database = current_database() LIMIT 1") is { } prepared)
+        {
+            // Of a test that failed: it would hold up the snapshots of all databases of the server.
+            await RunAsync($"ROLLBACK PREPARED '{prepared}'");
+        }
+
         await using var server = new NpgsqlConnection(_server);
         await server.OpenAsync();
         await using var drop = new NpgsqlCommand($"DROP DATABASE {Name} WITH (FORCE)", server);
