@@ -61,6 +61,7 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
         var found = new List<Diagnostic>();
         foreach (var file in files)
         {
+            cancel.ThrowIfCancellationRequested();
             try
             {
                 await using var compiled = await CompileAsync(scope, file, new Dictionary<string, string>(), null, found.AddRange);
@@ -72,6 +73,7 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
             }
         }
 
+        cancel.ThrowIfCancellationRequested();
         return new ValidationResult(files, [.. found.Distinct()]);
     }
 
@@ -100,6 +102,7 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
     {
         var warnings = new List<Diagnostic>();
         await using var compiled = await Guarded(() => CompileAsync(request.Scope, Find(request.Pipeline), request.Parameters, request.Date, warnings.AddRange));
+        cancel.ThrowIfCancellationRequested();
         return new PlanDescription(PlanText.Render(compiled), PlanJson.Render(compiled), warnings);
     }
 
