@@ -6,7 +6,7 @@ using Etl.DuckDb;
 namespace Etl.Plugins.DuckDb;
 
 /// <summary>One run's hold on a table of the file. See <see cref="ILoadSession"/> for the order of calls.</summary>
-internal sealed class DuckDbLoadSession : ILoadSession
+internal sealed class DuckDbLoadSession : IRefusingLoadSession
 {
     private readonly DuckDbConnection _connection;
     private readonly DuckDbTableLoadOptions _options;
@@ -53,6 +53,7 @@ internal sealed class DuckDbLoadSession : ILoadSession
             }
 
             DuckDbTableShape.Statements(own, live, options.Schema);
+            own = own with { Conditions = DuckDbConditions.Of(own, live, handle.Duck) };
             handle.Duck.Execute(own.CreateStage, cancel: cancel);
             return new DuckDbLoadSession(connection, options, request, own, handle, state, fence, checkpoint);
         }
@@ -83,6 +84,21 @@ internal sealed class DuckDbLoadSession : ILoadSession
 
         await Task.WhenAll(fill, insert);
         _request.FailPoint("staged");
+    }
+
+    public async ValueTask StageAsync(IAsyncEnumerable<RecordBatch> batches, RefuseRow refuse, CancellationToken cancel)
+    {
+        if (_target.Conditions.Count == 0)
+        {
+            // Its types take every value of the rows'.
+            await StageAsync(batches, cancel);
+            return;
+        }
+
+        await foreach (var batch in batches.WithCancellation(cancel))
+        {
+            await Bisection.WriteAsync(batch, (part, stop) => StageAsync(One(part), stop), ReasonOfRow, refuse, cancel);
+        }
     }
 
     public async ValueTask<PublishResult> PublishAsync(Checkpoint next, CancellationToken cancel) => await Task.Run(() => Publish(next, cancel), cancel);
@@ -116,6 +132,15 @@ internal sealed class DuckDbLoadSession : ILoadSession
             _handle.Dispose();
         }
     });
+
+    private static async IAsyncEnumerable<RecordBatch> One(RecordBatch batch)
+    {
+        await Task.CompletedTask;
+        yield return batch;
+    }
+
+    // The message has the condition and no value.
+    private static string? ReasonOfRow(Exception error) => error is DuckException { Error.Type: "Constraint" } refused ? refused.Message : null;
 
     private PublishResult Publish(Checkpoint next, CancellationToken cancel)
     {

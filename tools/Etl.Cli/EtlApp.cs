@@ -91,6 +91,13 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
         return (IReadOnlyList<TestFileResult>)results;
     });
 
+    public Task<string> ProposeTestsAsync(Scope scope, string pipeline, IReadOnlyDictionary<string, string> parameters, CancellationToken cancel) => Guarded(() =>
+    {
+        var file = Find(pipeline);
+        var project = PipelineRunner.OpenProject(file, EnvironmentOf(scope));
+        return new PipelineTester(project, Factory(scope, project), _redactor, time).ProposeAsync(file, parameters, cancel);
+    });
+
     public async Task<PlanDescription> PlanAsync(PlanRequest request, CancellationToken cancel)
     {
         var warnings = new List<Diagnostic>();
