@@ -20,7 +20,7 @@ public sealed class PluginFaultTests
                 apiVersion: etl/v1
                 pipeline: numbers
                 stages:
-                  - { id: numbers, extract: faulty, with: { fault: {{fault}} } }
+                  - { id: numbers, extract: unsound, with: { fault: {{fault}} } }
                   - { id: dwh, load: table, from: numbers, connection: dwh, with: { table: numbers, mode: upsert, key: [number] } }
                 """));
         var plugin = Path.Combine(

@@ -8,13 +8,13 @@ using Etl.Contracts.Arrow;
 namespace Etl.SamplePlugin;
 
 /// <summary>Gives one batch and then fails in the way that it is told to, as plugins do.</summary>
-[Extractor("faulty", "Gives a hundred numbers and then fails: throws, or takes the process with it.")]
-public sealed class Faulty(FaultyOptions options) : IExtractor
+[Extractor("unsound", "Gives a hundred numbers and then fails: throws, or takes the process with it.")]
+public sealed class Unsound(UnsoundOptions options) : IExtractor
 {
-    private const string Kind = "sample.faulty/1";
+    private const string Kind = "sample.unsound/1";
 
     /// <inheritdoc/>
-    public ExtractorCapabilities Capabilities { get; } = new(Kind, Incremental: false, "none", "faulty");
+    public ExtractorCapabilities Capabilities { get; } = new(Kind, Incremental: false, "none", "unsound");
 
     /// <inheritdoc/>
     public RowSchema DescribeOutput(DataContract? contract) => new(new Schema([new Field("number", Int64Type.Default, false)], null), ["number"]);
@@ -26,7 +26,7 @@ public sealed class Faulty(FaultyOptions options) : IExtractor
     {
         public IReadOnlyList<Split> Splits { get; } = [new Split("all", [])];
 
-        public SourcePosition Reached { get; } = new(Kind, "faulty", new JsonObject());
+        public SourcePosition Reached { get; } = new(Kind, "unsound", new JsonObject());
 
         public long? EstimatedRows => null;
 
@@ -77,8 +77,8 @@ public enum Fault
     StackOverflow,
 }
 
-/// <summary>Options of <see cref="Faulty"/>.</summary>
-public sealed record FaultyOptions
+/// <summary>Options of <see cref="Unsound"/>.</summary>
+public sealed record UnsoundOptions
 {
     /// <summary>Which.</summary>
     [Option("How it fails: none, throw, exit, fail_fast, stack_overflow.")]
