@@ -64,6 +64,9 @@ public interface IExtraction : IAsyncDisposable
     /// <summary>Rows in all splits if that is known cheaply, for progress; null otherwise.</summary>
     long? EstimatedRows { get; }
 
+    /// <summary>What the report should say of the source, each a sentence; none unless a component has some.</summary>
+    IReadOnlyList<string> Warnings => [];
+
     /// <summary>
     /// Reads one split. Called at most once per split, several at a time. Every batch is its own (new buffers); the engine
     /// disposes it. Rows that share a key come from one split, in the order in which versions were made, if they can repeat at all.

@@ -16,6 +16,10 @@ public record TableExtractOptions
     /// <summary>How to read what is new.</summary>
     [Option("Reads only what is new or changed since the target's checkpoint. Absent: everything, each time.")]
     public IncrementalOptions? Incremental { get; init; }
+
+    /// <summary>Columns that the contract does not have.</summary>
+    [Option("When the table has columns that the contract does not: warn and leave them out, fail before a row is read, or ignore them. A declared column that is missing or of another type always fails.")]
+    public OnDrift OnDrift { get; init; } = OnDrift.Warn;
 }
 
 /// <summary>Options of <c>extract: query</c>, whatever the system.</summary>

@@ -20,6 +20,9 @@ internal sealed record DuckDbReading(DuckDbConnection Connection, string Kind, s
             : $"exact for rows whose '{Incremental.Cursor}' grows in the order of commits, which one writer gives (a DuckDB file has one writing process); a row that a slower transaction of that process commits later, below the position, is missed",
         Incremental is null ? Name : $"{Name}|{Incremental.Cursor}|{string.Join(',', Incremental.Key ?? [])}");
 
+    /// <summary>What to do about columns that the contract does not have; a query names its own.</summary>
+    public OnDrift OnDrift { get; init; } = OnDrift.Ignore;
+
     public string Identity => $"duckdb:{Connection.Display}";
 
     public RowSchema DescribeOutput(DataContract? contract)

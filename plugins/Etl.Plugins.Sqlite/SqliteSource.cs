@@ -21,6 +21,9 @@ internal sealed record SqliteSource(
     // User parameters cannot start like this: names of parameters are letters first.
     private const string PositionParameter = "$_etl_";
 
+    /// <summary>What to do about columns that the contract does not have; a query names its own.</summary>
+    public OnDrift OnDrift { get; init; } = OnDrift.Ignore;
+
     public ExtractorCapabilities Capabilities => new(
         Kind,
         Incremental is not null,
@@ -84,17 +87,17 @@ internal sealed record SqliteSource(
             using var stop = cancel.Register(session.Interrupt);
             // The first read below takes the snapshot; writers go on beside it in WAL mode, and wait otherwise.
             session.Execute("begin");
-            CheckColumns(session, request);
+            var warnings = CheckColumns(session, request);
             if (Incremental is null)
             {
-                return new SqliteExtraction(session, this, request, null, Position(new()), Table is null ? null : session.Integer($"select count(*) from {Relation}"));
+                return new SqliteExtraction(session, this, request, null, Position(new()), Table is null ? null : session.Integer($"select count(*) from {Relation}")) { Warnings = warnings };
             }
 
             var key = Key(request.Contract);
             RefuseNullCursors(session, request);
             var read = request.From is null ? null : SqlitePosition.Parse(request.From.Position, key.Count + 1);
             var (reached, any) = FindReached(session, request, key, read);
-            return new SqliteExtraction(session, this, request, new(key, read), Position(reached?.ToJson() ?? new()), any ? null : 0);
+            return new SqliteExtraction(session, this, request, new(key, read), Position(reached?.ToJson() ?? new()), any ? null : 0) { Warnings = warnings };
         }
         catch
         {
@@ -171,7 +174,7 @@ internal sealed record SqliteSource(
         return statement.Integer(0);
     }
 
-    private void CheckColumns(SqliteSession session, ExtractRequest request)
+    private IReadOnlyList<string> CheckColumns(SqliteSession session, ExtractRequest request)
     {
         using var statement = Table is null || SqliteDatabase.Describe(session, Table) is not null
             ? session.Prepare($"select * from {Relation} limit 0")
@@ -183,6 +186,8 @@ internal sealed record SqliteSource(
             throw new EtlException("ETL4507", $"{Name} has no column {string.Join(", ", missing.Select(m => $"'{m}'"))}, which the contract declares",
                 $"Columns are: {string.Join(", ", live)}. Change the contract, or leave the column out with columns: [...].");
         }
+
+        return ColumnDrift.Check(OnDrift, request.Contract, live, Name);
     }
 
     private static void Bind(SqliteStatement statement, ExtractRequest request, SqlitePosition? after)

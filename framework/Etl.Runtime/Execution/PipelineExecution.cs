@@ -100,7 +100,9 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
         var batchId = $"{settings.RunId}-{_attempt}-{loads[0].Node.Id}";
         await using var resources = Resources(batchId);
         await using var round = new Round(pipeline, loads, settings, resources);
-        if (!await round.OpenAsync(cancel))
+        var isNew = await round.OpenAsync(cancel);
+        _warnings.AddRange(round.Warnings.Except(_warnings).ToList());
+        if (!isNew)
         {
             NothingNew(loads);
             return null;

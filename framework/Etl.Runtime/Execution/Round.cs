@@ -25,6 +25,9 @@ internal sealed class Round(CompiledPipeline pipeline, IReadOnlyList<LoadHold> l
     /// <summary>Where the sources will have been consumed to, by extract stage.</summary>
     public IReadOnlyDictionary<string, SourcePosition> Reached => _extractions.ToDictionary(e => e.Key, e => e.Value.Reached);
 
+    /// <summary>What the sources have to say.</summary>
+    public IEnumerable<string> Warnings => _extractions.SelectMany(e => e.Value.Warnings.Select(w => $"{e.Key}: {w}"));
+
     /// <summary>What was read, by extract stage.</summary>
     public IReadOnlyDictionary<string, ExtractTask> Readers => _readers;
 

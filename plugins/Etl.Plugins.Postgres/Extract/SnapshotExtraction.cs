@@ -23,6 +23,9 @@ internal sealed class SnapshotExtraction(SourceSnapshot snapshot, IReadOnlyList<
     /// <inheritdoc/>
     public long? EstimatedRows => estimatedRows;
 
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+
     /// <summary>Splits of these queries.</summary>
     public static async ValueTask<IReadOnlyList<Split>> SplitsAsync(SourceSnapshot snapshot, IReadOnlyList<string> queries, CancellationToken cancel)
     {
