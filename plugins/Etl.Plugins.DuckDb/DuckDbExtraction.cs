@@ -33,7 +33,7 @@ internal sealed class DuckDbExtraction : IExtraction
 
     public IReadOnlyList<string> Warnings { get; private init; } = [];
 
-    public static DuckDbExtraction Open(DuckDbReading reading, ExtractRequest request, CancellationToken cancel)
+    public static DuckDbExtraction Open(DuckDbReading reading, ExtractRequest request, IReadOnlyList<IReadOnlyList<string>>? keys, CancellationToken cancel)
     {
         var handle = reading.Connection.Open(mustExist: true);
         try
@@ -43,12 +43,17 @@ internal sealed class DuckDbExtraction : IExtraction
             var live = Describe(duck, reading, request);
             var warnings = ColumnDrift.Check(reading.OnDrift, request.Contract, live.Select(c => c.Name), reading.Name);
             var terms = string.Join(", ", request.Schema.Arrow.FieldsList.Select(f => Term(reading, live, f)));
+            if (keys is not null)
+            {
+                return new DuckDbExtraction(handle, request, $"SELECT {terms} FROM {reading.From} WHERE {Lookup(reading, live, request, keys)}", reading.Position(null), null);
+            }
+
             if (reading.Incremental is not { } incremental)
             {
                 return new DuckDbExtraction(handle, request, $"SELECT {terms} FROM {reading.From}", reading.Position(null), null) { Warnings = warnings };
             }
 
-            var order = new[] { incremental.Cursor }.Concat(reading.Key(request.Contract)).Select(c => Find(reading, live, c)).ToArray();
+            var order = Order(reading, live, request, incremental);
             var cursor = SqlText.Quote(order[0].Name);
             RefuseNulls(duck, reading, incremental, cursor, request, cancel);
             var beyond = request.From is { Position.Count: > 0 } from ? Beyond(order, from.Position) : $"{cursor} IS NOT NULL";
@@ -88,6 +93,20 @@ internal sealed class DuckDbExtraction : IExtraction
             _handle.Dispose();
         }
     });
+
+    private static DuckColumn[] Order(DuckDbReading reading, IReadOnlyList<DuckColumn> live, ExtractRequest request, IncrementalOptions incremental) =>
+        [.. new[] { incremental.Cursor }.Concat(reading.Key(request.Contract)).Select(c => Find(reading, live, c))];
+
+    // Rows with these keys that are not beyond the position: a NULL cursor is beyond every one.
+    private static string Lookup(DuckDbReading reading, IReadOnlyList<DuckColumn> live, ExtractRequest request, IReadOnlyList<IReadOnlyList<string>> keys)
+    {
+        var columns = request.Schema.Key.Select(k => Find(reading, live, k)).ToList();
+        var values = keys.Select(key => $"({string.Join(", ", key.Select((text, i) => $"CAST({SqlText.Literal(text)} AS {columns[i].Type})"))})");
+        var lookup = $"({string.Join(", ", columns.Select(c => SqlText.Quote(c.Name)))}) IN ({string.Join(", ", values)})";
+        return reading.Incremental is { } incremental && request.From is { Position.Count: > 0 } from
+            ? $"{lookup} AND NOT coalesce({Beyond(Order(reading, live, request, incremental), from.Position)}, true)"
+            : lookup;
+    }
 
     private static IReadOnlyList<DuckColumn> Describe(DuckConnection duck, DuckDbReading reading, ExtractRequest request)
     {

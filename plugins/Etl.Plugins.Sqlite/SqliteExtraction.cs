@@ -20,7 +20,7 @@ internal sealed class SqliteExtraction(SqliteSession session, SqliteSource sourc
 
     public long? EstimatedRows => rows;
 
-    public IReadOnlyList<string> Warnings { get; init; } = [];
+    public IReadOnlyList<string> Warnings { get; set; } = [];
 
     public async IAsyncEnumerable<RecordBatch> ReadAsync(Split split, [EnumeratorCancellation] CancellationToken cancel)
     {
