@@ -23,6 +23,10 @@ public record TableExtractOptions<TIncremental> where TIncremental : Incremental
     /// <summary>Reading a range again.</summary>
     [Option("How `etl run --from A --to B` reads a range of rows again.")]
     public BackfillOptions? Backfill { get; init; }
+
+    /// <summary>Columns that the contract does not have.</summary>
+    [Option("When the table has columns that the contract does not: warn and leave them out, fail before a row is read, or ignore them. A declared column that is missing or of another type always fails.")]
+    public OnDrift OnDrift { get; init; } = OnDrift.Warn;
 }
 
 /// <summary>How a range of rows is read again.</summary>

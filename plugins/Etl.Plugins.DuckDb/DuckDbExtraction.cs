@@ -31,6 +31,8 @@ internal sealed class DuckDbExtraction : IExtraction
 
     public long? EstimatedRows { get; }
 
+    public IReadOnlyList<string> Warnings { get; private init; } = [];
+
     public static DuckDbExtraction Open(DuckDbReading reading, ExtractRequest request, Func<IReadOnlyList<DuckColumn>, string>? rowsOf, CancellationToken cancel)
     {
         var handle = reading.Connection.Open(mustExist: true);
@@ -39,6 +41,7 @@ internal sealed class DuckDbExtraction : IExtraction
             var duck = handle.Duck;
             duck.Execute("BEGIN TRANSACTION READ ONLY", cancel: cancel);
             var live = Describe(duck, reading, request);
+            var warnings = ColumnDrift.Check(reading.OnDrift, request.Contract, live.Select(c => c.Name), reading.Name);
             var terms = string.Join(", ", request.Schema.Arrow.FieldsList.Select(f => Term(reading, live, f)));
             if (rowsOf is not null)
             {
@@ -47,7 +50,7 @@ internal sealed class DuckDbExtraction : IExtraction
 
             if (reading.Incremental is not { } incremental)
             {
-                return new DuckDbExtraction(handle, request, $"SELECT {terms} FROM {reading.From}", reading.Position(null), null);
+                return new DuckDbExtraction(handle, request, $"SELECT {terms} FROM {reading.From}", reading.Position(null), null) { Warnings = warnings };
             }
 
             var order = Order(reading, live, request, incremental);
@@ -60,7 +63,7 @@ internal sealed class DuckDbExtraction : IExtraction
                 $"SELECT {string.Join(", ", order.Select(c => $"CAST({SqlText.Quote(c.Name)} AS VARCHAR)"))} FROM {reading.From} WHERE {beyond} ORDER BY {string.Join(", ", order.Select(c => $"{SqlText.Quote(c.Name)} DESC"))} LIMIT 1",
                 request.Parameters, cancel);
             var sql = $"SELECT {terms} FROM {reading.From} WHERE {where} ORDER BY {string.Join(", ", order.Select(c => SqlText.Quote(c.Name)))}";
-            return new DuckDbExtraction(handle, request, sql, last.Count > 0 ? reading.Position(last[0]) : request.From ?? reading.Position(null), rows);
+            return new DuckDbExtraction(handle, request, sql, last.Count > 0 ? reading.Position(last[0]) : request.From ?? reading.Position(null), rows) { Warnings = warnings };
         }
         catch
         {
@@ -74,7 +77,7 @@ internal sealed class DuckDbExtraction : IExtraction
         using var stream = await Task.Run(() => new DuckStream(_handle.Duck, _sql, _request.Parameters, _request.Schema.Arrow, cancel), cancel);
         while (await Task.Run(() => stream.Next(_request.BatchRows, BatchBytes), CancellationToken.None) is { } batch)
         {
-            RefuseNulls(batch);
+            Check(batch);
             yield return batch;
         }
     }
@@ -171,7 +174,7 @@ internal sealed class DuckDbExtraction : IExtraction
         return condition;
     }
 
-    private void RefuseNulls(RecordBatch batch)
+    private void Check(RecordBatch batch)
     {
         for (var i = 0; i < batch.ColumnCount; i++)
         {
@@ -181,6 +184,33 @@ internal sealed class DuckDbExtraction : IExtraction
                 batch.Dispose();
                 throw new EtlException("ETL4416", $"column '{field.Name}' holds NULL, and the contract says required", "Correct the data, or the contract.");
             }
+
+            if (HoldsInfinity(batch.Column(i)))
+            {
+                batch.Dispose();
+                throw new EtlException("ETL4124", $"column '{field.Name}' holds infinity, which is no date or time", "Replace it at the source, for example by NULL, or read it by a query that does.");
+            }
         }
+    }
+
+    // The greatest integer and its negative stand for the infinities; to any other system they are days and times like others.
+    private static bool HoldsInfinity(IArrowArray column) => column switch
+    {
+        TimestampArray times => IsAny(times, times.Values, long.MaxValue) || IsAny(times, times.Values, -long.MaxValue),
+        Date32Array days => IsAny(days, days.Values, int.MaxValue) || IsAny(days, days.Values, -int.MaxValue),
+        _ => false,
+    };
+
+    private static bool IsAny<T>(IArrowArray column, ReadOnlySpan<T> values, T wanted) where T : IEquatable<T>
+    {
+        for (int at = 0, found; (found = values[at..].IndexOf(wanted)) >= 0; at += found + 1)
+        {
+            if (!column.IsNull(at + found))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 }

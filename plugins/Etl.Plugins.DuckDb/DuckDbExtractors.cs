@@ -13,7 +13,10 @@ public sealed record DuckDbQueryExtractOptions : QueryExtractOptions;
 public sealed class DuckDbTableExtractor(DuckDbTableExtractOptions options, DuckDbConnection connection) : IKeyedExtractor, IBackfillExtractor
 {
     private readonly DuckDbReading _reading = new(
-        connection, "duckdb.table/1", options.Table, connection.Table(options.Table).Quoted, options.Columns, options.Incremental);
+        connection, "duckdb.table/1", options.Table, connection.Table(options.Table).Quoted, options.Columns, options.Incremental)
+    {
+        OnDrift = options.OnDrift,
+    };
 
     /// <inheritdoc/>
     public ExtractorCapabilities Capabilities => _reading.Capabilities;

@@ -24,6 +24,9 @@ internal sealed record DuckDbReading(DuckDbConnection Connection, string Kind, s
         MayRepeat = Incremental?.NullCursor == NullCursor.Include,
     };
 
+    /// <summary>What to do about columns that the contract does not have; a query names its own.</summary>
+    public OnDrift OnDrift { get; init; } = OnDrift.Ignore;
+
     public string Identity => $"duckdb:{Connection.Display}";
 
     public RowSchema DescribeOutput(DataContract? contract)

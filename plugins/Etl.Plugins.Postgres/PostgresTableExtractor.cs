@@ -53,6 +53,7 @@ public sealed class PostgresTableExtractor(PostgresTableExtractOptions options, 
         {
             var table = await LiveTable.FindAsync(snapshot.Session, name, cancel)
                 ?? throw new EtlException("ETL4456", $"there is no table {name} in {connection.Display}, or the user may not see its schema", "Check the name and the connection's schema.") { OptionPath = "table" };
+            var warnings = ColumnDrift.Check(options.OnDrift, request.Contract, table.Columns.Select(c => c.Name), table.Name.ToString());
             var select = SourceColumns.Select(table.Name.ToString(), table.Columns, request.Schema, tableSaysNull: table.Kind is 'r' or 'p', deletedWhen);
             var identity = FormattableString.Invariant($"{snapshot.Identity}/{table.Oid}");
             var increment = Increment.Whole;
@@ -76,7 +77,7 @@ public sealed class PostgresTableExtractor(PostgresTableExtractOptions options, 
                 await SnapshotExtraction.SplitsAsync(snapshot, queries, cancel),
                 new SourcePosition(Capabilities.Kind, identity, increment.Position),
                 request.From is null ? table.EstimatedRows : null,
-                increment.Warnings,
+                [.. warnings, .. increment.Warnings],
                 request.Schema.Arrow,
                 request.BatchRows);
         }

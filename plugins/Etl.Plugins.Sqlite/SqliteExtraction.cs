@@ -20,6 +20,8 @@ internal sealed class SqliteExtraction(SqliteSession session, SqliteSource sourc
 
     public long? EstimatedRows => rows;
 
+    public IReadOnlyList<string> Warnings { get; set; } = [];
+
     public async IAsyncEnumerable<RecordBatch> ReadAsync(Split split, [EnumeratorCancellation] CancellationToken cancel)
     {
         // SQLite's calls block: they must not run on the thread that asked for the first batch.

@@ -21,6 +21,9 @@ internal sealed record SqliteSource(
     // User parameters cannot start like this: names of parameters are letters first.
     private const string PositionParameter = "$_etl_";
 
+    /// <summary>What to do about columns that the contract does not have; a query names its own.</summary>
+    public OnDrift OnDrift { get; init; } = OnDrift.Ignore;
+
     public ExtractorCapabilities Capabilities => new(
         Kind,
         Incremental is not null,
@@ -96,8 +99,10 @@ internal sealed record SqliteSource(
             using var stop = cancel.Register(session.Interrupt);
             // The first read below takes the snapshot; writers go on beside it in WAL mode, and wait otherwise.
             session.Execute("begin");
-            CheckColumns(session, request);
-            return begin(session, request);
+            var warnings = CheckColumns(session, request);
+            var extraction = begin(session, request);
+            extraction.Warnings = warnings;
+            return extraction;
         }
         catch
         {
@@ -199,7 +204,7 @@ internal sealed record SqliteSource(
         return statement.Integer(0);
     }
 
-    private void CheckColumns(SqliteSession session, ExtractRequest request)
+    private IReadOnlyList<string> CheckColumns(SqliteSession session, ExtractRequest request)
     {
         using var statement = Table is null || SqliteDatabase.Describe(session, Table) is not null
             ? session.Prepare($"select * from {Relation} limit 0")
@@ -211,6 +216,8 @@ internal sealed record SqliteSource(
             throw new EtlException("ETL4507", $"{Name} has no column {string.Join(", ", missing.Select(m => $"'{m}'"))}, which the contract declares",
                 $"Columns are: {string.Join(", ", live)}. Change the contract, or leave the column out with columns: [...].");
         }
+
+        return ColumnDrift.Check(OnDrift, request.Contract, live, Name);
     }
 
     private static void Bind(SqliteStatement statement, ExtractRequest request, SqlitePosition? after)

@@ -16,7 +16,10 @@ public sealed class SqliteTableExtractor(SqliteTableExtractOptions options, Sqli
         SqlText.Quote(SqliteDatabase.Unqualified(options.Table)),
         SqliteDatabase.Unqualified(options.Table),
         options.Columns,
-        options.Incremental);
+        options.Incremental)
+    {
+        OnDrift = options.OnDrift,
+    };
 
     /// <inheritdoc/>
     public ExtractorCapabilities Capabilities => _source.Capabilities;

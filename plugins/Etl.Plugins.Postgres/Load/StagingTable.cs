@@ -23,7 +23,7 @@ internal sealed class StagingTable(CheckpointKey key, long fence, int worker)
     private const long LeastRowsToAnalyze = 10_000;
 
     // Rows of one COPY where some may be refused: all of it is sent again then, and held in memory until the server has taken it.
-    private const int RowsAtATime = 65_536;
+    private const int RowsAtATime = 131_072;
 
     private const string DropTimeout = "2s";
 
@@ -36,7 +36,7 @@ internal sealed class StagingTable(CheckpointKey key, long fence, int worker)
     public long Rows { get; private set; }
 
     /// <summary>
-    /// Writes batches by COPY: by one, or, if there is a <paramref name="refuse"/> to take rows that are refused, by one for each 65,536 rows. The table is made, and
+    /// Writes batches by COPY: by one, or, if there is a <paramref name="refuse"/> to take rows that are refused, by one for each 131,072 rows. The table is made, and
     /// <paramref name="created"/> called, with the first batch: without one there is no table.
     /// </summary>
     public async ValueTask WriteAsync(StagingRequest request, IAsyncEnumerable<RecordBatch> batches, RefuseRow? refuse, Action created, CancellationToken cancel)

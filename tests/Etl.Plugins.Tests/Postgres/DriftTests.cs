@@ -1,5 +1,6 @@
 using Apache.Arrow;
 using Etl.Contracts;
+using Etl.Plugins.Postgres;
 using Npgsql;
 using NUnit.Framework;
 
@@ -62,6 +63,26 @@ public sealed class DriftTests
 
         await using var extraction = await db.Table("s").OpenAsync(contract);
         Assert.That(await extraction.CountAsync(), Is.EqualTo(500));
+    }
+
+    [Test]
+    public async Task A_column_that_the_source_gains_is_told_or_ends_the_run_as_on_drift_says()
+    {
+        await using var db = await TestDatabase.CreateAsync();
+        await db.RunAsync(Source);
+        var contract = await db.ContractAsync("s");
+        await db.RunAsync("ALTER TABLE s ADD more int, ADD \"and more\" text");
+        await using (var told = await db.Table("s").OpenAsync(contract))
+        {
+            Assert.That(told.Warnings, Is.EqualTo(new[] { "public.s has columns that its contract does not: 'more', 'and more'; they are not read" }));
+            Assert.That(await told.CountAsync(), Is.EqualTo(500));
+        }
+
+        PostgresTableExtractor With(OnDrift onDrift) => new(new PostgresTableExtractOptions { Table = "s", OnDrift = onDrift }, db.Connection);
+        await using var ignored = await With(OnDrift.Ignore).OpenAsync(contract);
+        Assert.That(ignored.Warnings, Is.Empty);
+        var error = await Assert.ThrowsAsync<EtlException>(async () => await With(OnDrift.Fail).OpenAsync(contract));
+        Assert.That((error!.Code, error.Message), Is.EqualTo(("ETL4123", "public.s has columns that its contract does not: 'more', 'and more'")));
     }
 
     [Test]

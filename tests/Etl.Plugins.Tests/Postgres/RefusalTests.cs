@@ -42,6 +42,26 @@ public sealed class RefusalTests
     }
 
     [Test]
+    public async Task Bytes_that_are_no_text_are_refused()
+    {
+        await using var db = await TestDatabase.CreateAsync();
+        await db.RunAsync(Table);
+        // A lone surrogate, as UTF-8 would have it.
+        var refused = await LoadAsync(db, Rows, [[Row(1), Row(2, "name", new byte[] { 0xED, 0xA0, 0x80 })]]);
+        Assert.That(refused.Single(), Is.EqualTo((2L, "a text holds the character U+0000, or bytes that are no text in the database's encoding (column name), SQLSTATE 22021")));
+    }
+
+    [Test]
+    public async Task A_time_that_cannot_even_be_sent_is_refused()
+    {
+        await using var db = await TestDatabase.CreateAsync();
+        await db.RunAsync("CREATE TABLE t (id bigint PRIMARY KEY, at timestamp)");
+        var refused = await LoadAsync(db, TypedRows.Schema(("id", Int64Type.Default), ("at", TypedRows.Timestamp)), [[[1L, 0L], [2L, long.MinValue], [3L, 1L]], [[4L, null]]]);
+        Assert.That(refused, Is.EqualTo(new[] { (2L, "a date or time is out of the range of PostgreSQL") }));
+        Assert.That(await db.TextAsync("SELECT string_agg(id::text, ',' ORDER BY id) FROM t"), Is.EqualTo("1,3,4"));
+    }
+
+    [Test]
     public async Task Few_bad_rows_among_many_cost_a_few_tries_each_and_nothing_else_is_refused()
     {
         await using var db = await TestDatabase.CreateAsync();
