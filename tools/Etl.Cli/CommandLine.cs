@@ -43,6 +43,7 @@ internal static class CommandLine
         RunCommand.Create(host),
         ValidateCommand.Create(host),
         PlanCommand.Create(host),
+        DiffCommand.Create(host),
         LineageCommand.Create(host),
         ExplainCommand.Create(host),
         NewCommand.Create(host),

@@ -1,4 +1,5 @@
 using Etl.Cli;
+using Etl.Runtime.Compilation;
 using Etl.Runtime.Diagnostics;
 using Etl.Runtime.Ledger;
 using Etl.Runtime.Reports;
@@ -32,6 +33,8 @@ internal sealed class ScriptedApp : IEtlApp
     public Task<ValidationResult> ValidateAsync(Scope scope, IReadOnlyList<string> paths, CancellationToken cancel) => Reply<ValidationResult>(scope, paths);
 
     public Task<PlanDescription> PlanAsync(PlanRequest request, CancellationToken cancel) => Reply<PlanDescription>(request.Scope, request);
+
+    public Task<Comparison> DiffAsync(Scope scope, string reference, IReadOnlyList<string> paths, CancellationToken cancel) => Reply<Comparison>(scope, (reference, paths));
 
     public Task<string> LineageAsync(Scope scope, IReadOnlyList<string> pipelines, string format, string? column, bool downstream, CancellationToken cancel) => Reply<string>(scope, pipelines);
 
