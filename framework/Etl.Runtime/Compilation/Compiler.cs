@@ -31,6 +31,12 @@ public static class Compiler
                 Hash = PlanHash.Of(definition, nodes),
                 StageSchemas = schemas,
             };
+            if (compiled is not null)
+            {
+                compiled.Conversions = ConversionLedger.Of(compiled, bag);
+                compiled = bag.HasErrors ? null : compiled;
+            }
+
             return compiled;
         }
         finally
