@@ -16,7 +16,7 @@ public sealed class ConversionTests
         project.Replace("averages.yaml", "sum(amount)", "avg(amount)");
         var told = await project.RunAsync("validate", "averages.yaml");
         Assert.That(told.Out, Does.Contain(
-            "warning ETL3121: 'target' gets amount as a floating-point number made of exact decimals, orders.amount: digits can be lost. Cast the result, as in cast(avg(x) as decimal(18,4)), or: If that is meant, say so in the load: accept_loss: [amount]."));
+            "warning ETL3121: 'target' gets amount as a floating-point number made of exact decimals, orders.amount: digits can be lost. Cast the result, as in cast(avg(x) as decimal(18,4)). If that is meant, say so in the load: accept_loss: [amount]."));
 
         project.Replace("averages.yaml", "mode: replace }", "mode: replace, accept_loss: [amount] }");
         var accepted = await project.RunAsync("plan", "averages.yaml");
@@ -34,7 +34,7 @@ public sealed class ConversionTests
 
         project.Replace("averages.yaml", "accept_loss: [amount]", "accept_loss: [amuont]");
         var unknown = await project.RunAsync("validate", "averages.yaml");
-        Assert.That(unknown.Out, Does.Contain("averages.yaml:6:126: error ETL3010: there is no column 'amuont' here"));
+        Assert.That(unknown.Out, Does.Contain("averages.yaml:6:117: error ETL3010: there is no column 'amuont' here"));
     }
 
     private static ProjectFolder Averages(string amount) => ProjectFolder.With(

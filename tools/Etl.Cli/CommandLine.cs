@@ -42,6 +42,7 @@ internal static class CommandLine
     {
         RunCommand.Create(host),
         ValidateCommand.Create(host),
+        TestCommand.Create(host),
         PlanCommand.Create(host),
         DiffCommand.Create(host),
         LineageCommand.Create(host),

@@ -55,7 +55,7 @@ internal static class ConversionLedger
             }
             else if (decimals.Count > 0 && !accepted)
             {
-                bag.AddWarning(load.Stage.ComponentSpan, "ETL3121", $"'{load.Id}' gets {field.Name} as {note}: digits can be lost", $"Cast the result, as in cast(avg(x) as decimal(18,4)), or: {Consent(field.Name)}");
+                bag.AddWarning(load.Stage.ComponentSpan, "ETL3121", $"'{load.Id}' gets {field.Name} as {note}: digits can be lost", $"Cast the result, as in cast(avg(x) as decimal(18,4)). {Consent(field.Name)}");
             }
             else if (accepted && !isLossy)
             {
@@ -69,7 +69,7 @@ internal static class ConversionLedger
     private static List<SourceColumn> DecimalsOf(LoadLineage? lineage, string column, CompiledPipeline pipeline) =>
     [
         .. (lineage?.Columns.FirstOrDefault(c => c.Column == column) is { Opaque: false } known ? known.From : [])
-            .Where(e => e.IsDirect && pipeline.StageSchemas[e.From.Stage].Require(e.From.Column).DataType is Decimal128Type).Select(e => e.From).Distinct(),
+            .Where(e => e.IsDirect && pipeline.Rows.Schemas[e.From.Stage].Require(e.From.Column).DataType is Decimal128Type).Select(e => e.From).Distinct(),
     ];
 
     private static SourceSpan Place(LoadNode load, int index) => Options.OptionBinder.SpanOf(load.Stage.With, FormattableString.Invariant($"accept_loss[{index}]"), null);

@@ -71,7 +71,7 @@ public static class LineageText
 
     // All columns of a source are told in two words.
     private static string Sources(IEnumerable<LineageEdge> edges, CompiledPipeline pipeline) => string.Join(", ", edges.Select(e => e.From).Distinct().GroupBy(c => c.Stage)
-        .SelectMany(s => s.Count() is > 3 and var count && count == pipeline.StageSchemas[s.Key].Names.Count(n => n != RowSchema.OpColumn) ? [$"all of {s.Key}"] : s.Select(c => c.ToString())));
+        .SelectMany(s => s.Count() is > 3 and var count && count == pipeline.Rows.Schemas[s.Key].Names.Count(n => n != RowSchema.OpColumn) ? [$"all of {s.Key}"] : s.Select(c => c.ToString())));
 
     private static bool Same(string a, string b) => string.Equals(a, b, StringComparison.OrdinalIgnoreCase);
 }

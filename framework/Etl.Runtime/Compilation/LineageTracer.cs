@@ -64,7 +64,7 @@ internal sealed class LineageTracer(CompiledPipeline pipeline, LineageSql sql)
             inputs[input.Relation] = Looked(_relations[id], input.Lookup);
         }
 
-        var stages = segment.Stages.ToDictionary(s => s.Id, s => (IReadOnlyList<string>)[.. pipeline.StageSchemas.TryGetValue(s.Id, out var known) ? known.Names : []]);
+        var stages = segment.Stages.ToDictionary(s => s.Id, s => (IReadOnlyList<string>)[.. pipeline.Rows.Schemas.TryGetValue(s.Id, out var known) ? known.Names : []]);
         try
         {
             // Another default is another computation; the values that each run has of its own are not.
@@ -112,7 +112,7 @@ internal sealed class LineageTracer(CompiledPipeline pipeline, LineageSql sql)
     }
 
     private IReadOnlyList<LineageEdge> Ordered(IEnumerable<LineageEdge> edges) =>
-        [.. edges.OrderBy(e => At(e.From.Stage)).ThenBy(e => pipeline.StageSchemas[e.From.Stage].Index(e.From.Column)).ThenBy(e => e.Influence)];
+        [.. edges.OrderBy(e => At(e.From.Stage)).ThenBy(e => pipeline.Rows.Schemas[e.From.Stage].Index(e.From.Column)).ThenBy(e => e.Influence)];
 
     private IReadOnlyList<string> InOrder(IEnumerable<string> stages) => [.. stages.OrderBy(At)];
 

@@ -1,9 +1,11 @@
 using Etl.Cli;
 using Etl.Runtime.Compilation;
 using Etl.Runtime.Diagnostics;
+using Etl.Runtime.Execution;
 using Etl.Runtime.Ledger;
 using Etl.Runtime.Reports;
 using Etl.Runtime.Telemetry;
+using Etl.Runtime.Testing;
 
 namespace Etl.Runtime.Tests.Cli;
 
@@ -32,6 +34,8 @@ internal sealed class ScriptedApp : IEtlApp
 
     public Task<ValidationResult> ValidateAsync(Scope scope, IReadOnlyList<string> paths, CancellationToken cancel) => Reply<ValidationResult>(scope, paths);
 
+    public Task<IReadOnlyList<TestFileResult>> TestAsync(Scope scope, IReadOnlyList<string> paths, string? filter, CancellationToken cancel) => Reply<IReadOnlyList<TestFileResult>>(scope, (string.Join(' ', paths), filter));
+
     public Task<PlanDescription> PlanAsync(PlanRequest request, CancellationToken cancel) => Reply<PlanDescription>(request.Scope, request);
 
     public Task<Comparison> DiffAsync(Scope scope, string reference, IReadOnlyList<string> paths, CancellationToken cancel) => Reply<Comparison>(scope, (reference, paths));
@@ -44,6 +48,8 @@ internal sealed class ScriptedApp : IEtlApp
 
     public Task<string> PipelineSchemaAsync(Scope scope, CancellationToken cancel) => Reply<string>(scope, "schema");
 
+    public Task<LockedPlugins> LockPluginsAsync(Scope scope, CancellationToken cancel) => Reply<LockedPlugins>(scope, "lock");
+
     public Task<IReadOnlyList<ComponentSummary>> ListComponentsAsync(Scope scope, CancellationToken cancel) => Reply<IReadOnlyList<ComponentSummary>>(scope, "plugins");
 
     public Task<IReadOnlyList<ComponentDetails>> DescribeComponentsAsync(Scope scope, string name, CancellationToken cancel) => Reply<IReadOnlyList<ComponentDetails>>(scope, name);
@@ -55,6 +61,11 @@ internal sealed class ScriptedApp : IEtlApp
     public Task<IReadOnlyList<DeadLetterSummary>> ListDeadLettersAsync(Scope scope, string pipeline, CancellationToken cancel) => Reply<IReadOnlyList<DeadLetterSummary>>(scope, pipeline);
 
     public Task<IReadOnlyList<DeadLetterRow>> ShowDeadLettersAsync(Scope scope, DeadLetterFilter filter, CancellationToken cancel) => Reply<IReadOnlyList<DeadLetterRow>>(scope, filter);
+
+    public Task<IReadOnlyList<StateEdit>> DiscardDeadLettersAsync(Scope scope, string pipeline, LetterSelection selection, string reason, CancellationToken cancel) =>
+        Reply<IReadOnlyList<StateEdit>>(scope, (pipeline, selection, reason));
+
+    public Task<StateEdit> ResetStateAsync(Scope scope, string pipeline, string stage, long? toEpoch, CancellationToken cancel) => Reply<StateEdit>(scope, (pipeline, stage, toEpoch));
 
     public Task<IReadOnlyList<WrittenFile>> ImportContractsAsync(Scope scope, ImportRequest request, CancellationToken cancel) => Reply<IReadOnlyList<WrittenFile>>(scope, request);
 

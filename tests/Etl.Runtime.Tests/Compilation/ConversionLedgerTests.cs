@@ -62,7 +62,7 @@ public sealed class ConversionLedgerTests
             Nodes = [new LoadNode("target", [], schema, null!, plan, "", stage)],
             Connections = new Dictionary<string, IConnection>(),
             Hash = "",
-            StageSchemas = new Dictionary<string, RowSchema>(),
+            Rows = new StageRows(new Dictionary<string, RowSchema>(), new Dictionary<string, IReadOnlyDictionary<string, string>>()),
         };
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Etl.Cli.Problems;
 using Etl.Runtime.Compilation;
 
 namespace Etl.Cli.Commands;
@@ -63,6 +64,6 @@ internal static class DiffCommand
         var severity = change.Impact switch { Impact.Breaking => "error", Impact.Backfill => "warning", _ => "notice" };
         var readers = change.Affects.Count == 0 ? "" : $". Read by {string.Join("; ", change.Affects.Select(ComparisonText.Affected))}";
         var text = $"{load.Load}{(change.Column is null ? "" : $".{change.Column}")}: {change.Text}{readers}.";
-        return FormattableString.Invariant($"::{severity} file={load.Span.File},line={load.Span.Line},title={ComparisonText.Word(change.Impact)}::{text.Replace("%", "%25", StringComparison.Ordinal)}");
+        return FormattableString.Invariant($"::{severity} file={GitHubCommands.Property(load.Span.File)},line={load.Span.Line},title={ComparisonText.Word(change.Impact)}::{GitHubCommands.Data(text)}");
     }
 }
