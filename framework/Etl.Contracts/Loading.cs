@@ -47,7 +47,34 @@ public enum LoadMode
 /// <param name="Guarantee">For example <c>exactly-once effect</c>, or what is left of it and why.</param>
 /// <param name="Statements">DDL and the publishing statement, as they would be issued to an empty target.</param>
 /// <param name="DeletesExcluded">Rows that stop passing are deleted: the engine sends excluded and refused rows of a key as deletions.</param>
-public sealed record LoadPlan(LoadMode Mode, IReadOnlyList<string> Key, string Target, string Guarantee, IReadOnlyList<string> Statements, bool DeletesExcluded = false);
+public sealed record LoadPlan(LoadMode Mode, IReadOnlyList<string> Key, string Target, string Guarantee, IReadOnlyList<string> Statements, bool DeletesExcluded = false)
+{
+    /// <summary>What storing makes of each column, in the target's order; empty when the loader does not say.</summary>
+    public IReadOnlyList<ColumnConversion> Conversions { get; init; } = [];
+
+    /// <summary>Columns whose loss the pipeline's author accepts (<c>accept_loss</c>): without it, a lossy conversion is an error.</summary>
+    public IReadOnlyList<string> AcceptedLosses { get; init; } = [];
+}
+
+/// <summary>What storing makes of a column's values. What a target cannot hold at all, <see cref="ILoader.Describe"/> refuses.</summary>
+/// <param name="Column">The column's name in the input.</param>
+/// <param name="StoredAs">The target's own type, such as <c>numeric(12,2)</c>.</param>
+/// <param name="Verdict">Whether the values stay what they are.</param>
+/// <param name="Note">What a reader of the target should know, or what is lost; null for nothing.</param>
+public sealed record ColumnConversion(string Column, string StoredAs, ConversionVerdict Verdict, string? Note = null);
+
+/// <summary>Whether values stay what they are; the worst is last.</summary>
+public enum ConversionVerdict
+{
+    /// <summary>The same values in the same kind of type.</summary>
+    Exact,
+
+    /// <summary>The same values in a type that holds more, or another form of them that gives them back.</summary>
+    Widening,
+
+    /// <summary>Some values come back as others. Needs consent.</summary>
+    Lossy,
+}
 
 /// <summary>Who loads what.</summary>
 /// <param name="Key">The checkpoint's key.</param>

@@ -112,6 +112,10 @@ public record TableLoadOptions
     [Option("Replace and full refresh: accept an empty result, which would empty the table.")]
     public bool AllowEmpty { get; init; }
 
+    /// <summary>Losses that are known.</summary>
+    [Option("Columns whose values may lose something on their way into the target, as the plan says.", Example = "[average_price]", Identifier = true)]
+    public IReadOnlyList<string> AcceptLoss { get; init; } = [];
+
     /// <summary>Parallel staging.</summary>
     [Option("Connections that stage in parallel.", Min = 1, Max = 32)]
     public int Parallelism { get; init; } = 2;

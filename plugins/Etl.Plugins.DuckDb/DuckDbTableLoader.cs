@@ -30,7 +30,11 @@ public sealed class DuckDbTableLoader(DuckDbTableLoadOptions options, DuckDbConn
             $"{connection.Display}: {target.Table}",
             "exactly-once effect: rows, checkpoint and audit are committed in one transaction",
             [.. target.Publishing(options.Mode).Prepend(options.Schema.Create ? target.CreateTable : null).OfType<string>()],
-            options.OnExcluded == OnExcluded.Delete);
+            options.OnExcluded == OnExcluded.Delete)
+        {
+            Conversions = [.. target.Fields.Select(f => new ColumnConversion(f.Name, DuckType.Of(f.DataType).ToString(), ConversionVerdict.Exact))],
+            AcceptedLosses = options.AcceptLoss,
+        };
     }
 
     /// <inheritdoc/>

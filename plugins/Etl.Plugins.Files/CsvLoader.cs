@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Apache.Arrow.Types;
 using Etl.Contracts;
 using FluentValidation;
 
@@ -18,6 +19,10 @@ public sealed record CsvLoadOptions : CsvFormatOptions
     /// <summary>Guard of replace.</summary>
     [Option("Replace and full refresh: accept an empty result, which would leave an empty file.")]
     public bool AllowEmpty { get; init; }
+
+    /// <summary>Losses that are known.</summary>
+    [Option("Columns whose values may lose something on their way into the target, as the plan says.", Example = "[average_price]", Identifier = true)]
+    public IReadOnlyList<string> AcceptLoss { get; init; } = [];
 }
 
 /// <summary>Modes of <c>load: csv</c>.</summary>
@@ -60,7 +65,13 @@ public sealed class CsvLoader(CsvLoadOptions options, IObjectStore store, Plugin
             $"{store.Root}{options.Path}/",
             "exactly-once effect for readers that take the files which the checkpoints name; one that lists the folder may see a file shortly before its commit"
                 + (options.Mode == CsvLoadMode.Replace ? ", and the old file shortly after it" : ""),
-            [$"put {options.Path}/<n>-<batch>.csv", $"put if absent {options.Path}/_etl/checkpoint-<load>/<n>.json"]);
+            [$"put {options.Path}/<n>-<batch>.csv", $"put if absent {options.Path}/_etl/checkpoint-<load>/<n>.json"])
+        {
+            Conversions = [.. input.Arrow.FieldsList.Select(f => f.DataType is StringType
+                ? new ColumnConversion(f.Name, "text", ConversionVerdict.Exact)
+                : new ColumnConversion(f.Name, "text", ConversionVerdict.Widening, $"a reader has to know that it is a {CsvCell.Describe(f.DataType)}"))],
+            AcceptedLosses = options.AcceptLoss,
+        };
     }
 
     /// <inheritdoc/>

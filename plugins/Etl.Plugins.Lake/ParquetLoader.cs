@@ -49,7 +49,11 @@ public sealed class ParquetLoader : ILoader, IEpochHistory
             $"{_store.Root}{layout.Root}",
             "exactly-once effect for readers of the Delta log; two runs at a time are told apart when they publish, and the later one is refused (there is no lease). A reader of the bare folders sees files before they are published and after they are replaced.",
             [$"create delta table {layout.Root} ({columns}){partitions}", $"put if absent {layout.Root}_delta_log/<next version>.json"],
-            DeletesExcluded: _options.OnExcluded == OnExcluded.Delete);
+            DeletesExcluded: _options.OnExcluded == OnExcluded.Delete)
+        {
+            Conversions = [.. schema.FieldsList.Where(f => input.Index(f.Name) >= 0).Select(f => new ColumnConversion(f.Name, DeltaSchema.TypeName(f), ConversionVerdict.Exact))],
+            AcceptedLosses = _options.AcceptLoss,
+        };
     }
 
     /// <inheritdoc/>

@@ -41,6 +41,10 @@ public sealed record ParquetLoaderOptions
     /// <summary>Guard of replace.</summary>
     [Option("Replace and full refresh: accept an empty result, which would empty the table.")]
     public bool AllowEmpty { get; init; }
+
+    /// <summary>Losses that are known.</summary>
+    [Option("Columns whose values may lose something on their way into the target, as the plan says.", Example = "[average_price]", Identifier = true)]
+    public IReadOnlyList<string> AcceptLoss { get; init; } = [];
 }
 
 /// <summary>Compression of Parquet pages.</summary>

@@ -51,7 +51,11 @@ public sealed class PostgresTableLoader(PostgresTableLoadOptions options, Postgr
                 ? "exactly-once effect: emptying, rows, checkpoint and audit are committed in one transaction; grants, views and identity of the table stay"
                 : "exactly-once effect: rows, checkpoint and audit are committed in one transaction",
             [.. options.Schema.Create ? table.Statements : [], .. statements.OfType<string>()],
-            options.OnExcluded == OnExcluded.Delete && mode == LoadMode.Upsert);
+            options.OnExcluded == OnExcluded.Delete && mode == LoadMode.Upsert)
+        {
+            Conversions = [.. input.Arrow.FieldsList.Where(f => f.Name != RowSchema.OpColumn).Select(f => PostgresTypes.Stored(f))],
+            AcceptedLosses = options.AcceptLoss,
+        };
     }
 
     /// <inheritdoc/>

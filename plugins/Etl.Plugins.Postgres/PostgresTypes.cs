@@ -109,6 +109,10 @@ internal static class PostgresTypes
         _ => null,
     };
 
+    /// <summary>What storing makes of a column: PostgreSQL has no integers of one byte, and none without sign.</summary>
+    public static ColumnConversion Stored(Field field) => new(
+        field.Name, SqlType(field.DataType)!, field.DataType is Int8Type or UInt8Type or UInt16Type or UInt32Type or UInt64Type ? ConversionVerdict.Widening : ConversionVerdict.Exact);
+
     /// <summary>The PostgreSQL type whose binary form COPY carries for an Arrow type; null when PostgreSQL has none.</summary>
     public static string? SqlType(IArrowType type) => type switch
     {

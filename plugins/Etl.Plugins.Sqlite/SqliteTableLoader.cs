@@ -33,7 +33,11 @@ public sealed class SqliteTableLoader(SqliteTableLoadOptions options, SqliteData
             $"{options.Table} in {database.Display}",
             "exactly-once effect: rows, checkpoint and audit row are one transaction of the file",
             [.. publication.Target.Ddl, .. Publishing(publication)],
-            DeletesExcluded: options is { Mode: TableLoadMode.Upsert, OnExcluded: OnExcluded.Delete });
+            DeletesExcluded: options is { Mode: TableLoadMode.Upsert, OnExcluded: OnExcluded.Delete })
+        {
+            Conversions = [.. publication.Target.Columns.Select(c => SqliteTypeMap.Stored(c.Field))],
+            AcceptedLosses = options.AcceptLoss,
+        };
     }
 
     /// <inheritdoc/>

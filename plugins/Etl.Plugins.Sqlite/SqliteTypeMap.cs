@@ -88,6 +88,21 @@ internal static partial class SqliteTypeMap
         _ => throw new EtlException("ETL4520", $"column '{field.Name}' has the type {field.DataType.Name}, which SQLite cannot hold", "Cast it to text, or leave it out."),
     };
 
+    /// <summary>What storing makes of a column's values; all of them come back as they were.</summary>
+    public static ColumnConversion Stored(Field field)
+    {
+        var note = field.DataType switch
+        {
+            BooleanType => "0 and 1",
+            Date32Type or Time64Type or TimestampType => "ISO 8601 text, which sorts as the times do",
+            Decimal128Type { Precision: <= ExactDigits } => "a 64-bit float, which keeps 15 digits",
+            Decimal128Type => "text with all digits, which does not compare as a number",
+            _ => null,
+        };
+        var isSame = note is null && field.DataType is Int64Type or DoubleType or StringType or BinaryType;
+        return new ColumnConversion(field.Name, Declare(field), isSame ? ConversionVerdict.Exact : ConversionVerdict.Widening, note);
+    }
+
     /// <summary>Whether a column with this affinity keeps the field's values as they are.</summary>
     public static bool Keeps(Affinity affinity, Field field) => field.DataType switch
     {

@@ -44,6 +44,7 @@ internal static class CommandLine
         ValidateCommand.Create(host),
         TestCommand.Create(host),
         PlanCommand.Create(host),
+        DiffCommand.Create(host),
         LineageCommand.Create(host),
         ExplainCommand.Create(host),
         NewCommand.Create(host),

@@ -120,6 +120,19 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
         };
     });
 
+    public Task<Comparison> DiffAsync(Scope scope, string reference, IReadOnlyList<string> paths, CancellationToken cancel) => Guarded(async () =>
+    {
+        var start = Path.GetFullPath(paths is [var first, ..] ? first : ".");
+        var root = await GitRevision.RootAsync(Directory.Exists(start) ? start : Path.GetDirectoryName(start)!, cancel);
+        using var revision = await GitRevision.CheckOutAsync(root, reference, cancel);
+        var within = paths.Count == 0 ? ["."] : paths.Select(p => Path.GetRelativePath(root, Path.GetFullPath(p))).ToList();
+        return await new PipelineComparer(Runner(scope), _redactor, EnvironmentOf(scope), time).CompareAsync(
+            revision.Folder, FilesOf(revision.Folder), root, FilesOf(root), cancel);
+
+        List<string> FilesOf(string folder) =>
+            [.. within.Select(p => Path.Combine(folder, p)).Where(p => Path.Exists(p)).SelectMany(PipelineFiles).Select(f => Path.GetRelativePath(folder, Path.GetFullPath(f)).Replace('\\', '/')).Distinct()];
+    });
+
     public Task<DiagnosticPage?> ExplainAsync(Scope scope, string code, CancellationToken cancel) =>
         Task.FromResult(DiagnosticCatalog.Find(code));
 
@@ -316,7 +329,7 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
     private static IEnumerable<string> PipelineFiles(string path) => !Directory.Exists(path)
         ? [path]
         : Directory.EnumerateFiles(path, "*.y*ml", SearchOption.AllDirectories)
-            .Where(f => !f.Contains($"{Path.DirectorySeparatorChar}.", StringComparison.Ordinal) && File.ReadLines(f).Any(l => l.StartsWith("pipeline:", StringComparison.Ordinal)))
+            .Where(f => !$"{Path.DirectorySeparatorChar}{Path.GetRelativePath(path, f)}".Contains($"{Path.DirectorySeparatorChar}.", StringComparison.Ordinal) && File.ReadLines(f).Any(l => l.StartsWith("pipeline:", StringComparison.Ordinal)))
             .Order(StringComparer.Ordinal);
 
     private static string KindOf(ComponentKind kind) => kind switch

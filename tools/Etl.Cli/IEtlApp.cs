@@ -1,4 +1,5 @@
 using Etl.Contracts;
+using Etl.Runtime.Compilation;
 using Etl.Runtime.Diagnostics;
 using Etl.Runtime.Execution;
 using Etl.Runtime.Ledger;
@@ -34,6 +35,9 @@ internal interface IEtlApp : IAsyncDisposable
 
     /// <summary>Compiles pipelines (files, ids or folders) and writes where the columns of their targets come from; only of one column, or what that column bears on, for text.</summary>
     Task<string> LineageAsync(Scope scope, IReadOnlyList<string> pipelines, string format, string? column, bool downstream, CancellationToken cancel);
+
+    /// <summary>Compares the repository's pipelines, or those of some paths, with a revision of git.</summary>
+    Task<Comparison> DiffAsync(Scope scope, string reference, IReadOnlyList<string> paths, CancellationToken cancel);
 
     /// <summary>The page of a diagnostic, of the framework or of a plugin; null when there is none.</summary>
     Task<DiagnosticPage?> ExplainAsync(Scope scope, string code, CancellationToken cancel);

@@ -35,6 +35,9 @@ public sealed class CompiledPipeline : IAsyncDisposable
     public IEnumerable<ExtractNode> SourcesOf(PlanNode node) =>
         node is ExtractNode extract ? [extract] : node.Inputs.SelectMany(i => SourcesOf(Node(i))).Distinct();
 
+    /// <summary>What becomes of each column's values in the target, by load stage; none for a loader that does not say.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<ConversionEntry>> Conversions { get; internal set; } = new Dictionary<string, IReadOnlyList<ConversionEntry>>();
+
     /// <summary>The load's stage and those that first inputs lead to from it, up to the source.</summary>
     internal IReadOnlyList<StageDefinition> MainPath(LoadNode load)
     {

@@ -33,6 +33,12 @@ public static class Compiler
                 Hash = PlanHash.Of(definition, nodes),
                 Rows = rows,
             };
+            if (compiled is not null)
+            {
+                compiled.Conversions = ConversionLedger.Of(compiled, bag);
+                compiled = bag.HasErrors ? null : compiled;
+            }
+
             return compiled;
         }
         finally

@@ -5,7 +5,7 @@ using Etl.Runtime.Sql;
 namespace Etl.Runtime.Compilation;
 
 /// <summary>Follows expressions of DuckDB's syntax tree.</summary>
-internal sealed class LineageExpressions(LineageSql sql, LineageQueries queries)
+internal sealed class LineageExpressions(LineageSql sql, LineageQueries queries, IReadOnlyDictionary<string, string> parameters)
 {
     // Where a thing stands and what it is called does not change what it computes.
     private static readonly HashSet<string> Unimportant = ["query_location", "alias", "class", "username"];
@@ -14,7 +14,8 @@ internal sealed class LineageExpressions(LineageSql sql, LineageQueries queries)
     public Flow Of(JsonObject node, LineageScope scope, string? stage) => (string)node["class"]! switch
     {
         "COLUMN_REF" => Column(node, scope, stage),
-        "CONSTANT" or "PARAMETER" => Flow.Constant(Text(node)),
+        "CONSTANT" => Flow.Constant(Text(node)),
+        "PARAMETER" => Flow.Constant($"{Text(node)} {parameters.GetValueOrDefault((string?)node["identifier"] ?? "")}"),
         "CASE" => Case(node, scope, stage),
         "FUNCTION" => Function(node, scope, stage),
         "WINDOW" => Window(node, scope, stage),

@@ -12,10 +12,14 @@ internal sealed class LineageQueries
     private readonly LineageTables _tables;
     private readonly IReadOnlyDictionary<string, IReadOnlyList<string>> _stages;
 
-    /// <summary>Over tables by name; <paramref name="stages"/> are the names of common table expressions whose columns are known.</summary>
-    public LineageQueries(LineageSql sql, IReadOnlyDictionary<string, Relation> tables, IReadOnlyDictionary<string, IReadOnlyList<string>> stages)
+    /// <summary>
+    /// Over tables by name; <paramref name="stages"/> are the names of common table expressions whose columns are known, and
+    /// <paramref name="parameters"/> what tells two values of a parameter from each other.
+    /// </summary>
+    public LineageQueries(
+        LineageSql sql, IReadOnlyDictionary<string, Relation> tables, IReadOnlyDictionary<string, IReadOnlyList<string>> stages, IReadOnlyDictionary<string, string> parameters)
     {
-        _expressions = new LineageExpressions(sql, this);
+        _expressions = new LineageExpressions(sql, this, parameters);
         _tables = new LineageTables(this, _expressions, tables);
         _stages = stages;
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Etl.Contracts;
 using Etl.Runtime.Sql;
 
@@ -66,7 +67,9 @@ internal sealed class LineageTracer(CompiledPipeline pipeline, LineageSql sql)
         var stages = segment.Stages.ToDictionary(s => s.Id, s => (IReadOnlyList<string>)[.. pipeline.Rows.Schemas.TryGetValue(s.Id, out var known) ? known.Names : []]);
         try
         {
-            var result = new LineageQueries(sql, inputs, stages).Of(sql.Parse(segment.Sql), null, null);
+            // Another default is another computation; the values that each run has of its own are not.
+            var parameters = pipeline.Definition.Params.ToDictionary(p => p.Key, p => string.Create(CultureInfo.InvariantCulture, $"{p.Value.Type} {p.Value.Default}"));
+            var result = new LineageQueries(sql, inputs, stages, parameters).Of(sql.Parse(segment.Sql), null, null);
             return result.Find(Sql.Segment.VerdictColumn) is { } verdict ? result with { Rows = Flow.Of([result.Rows, Decides(verdict)], "verdict") } : result;
         }
         catch (OpaqueSqlException)

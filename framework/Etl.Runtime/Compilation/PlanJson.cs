@@ -16,10 +16,10 @@ public static class PlanJson
         ["pipeline"] = pipeline.Definition.Id,
         ["environment"] = pipeline.Project.Environment,
         ["hash"] = pipeline.Hash,
-        ["nodes"] = new JsonArray([.. pipeline.Nodes.Select(Node)]),
+        ["nodes"] = new JsonArray([.. pipeline.Nodes.Select(n => Node(n, pipeline.Conversions))]),
     }.ToJsonString(Indented) + "\n";
 
-    private static JsonObject Node(PlanNode node)
+    private static JsonObject Node(PlanNode node, IReadOnlyDictionary<string, IReadOnlyList<ConversionEntry>> conversions)
     {
         var json = new JsonObject
         {
@@ -49,6 +49,10 @@ public static class PlanJson
                 json["load_key"] = Strings(load.Plan.Key);
                 json["promise"] = load.Plan.Guarantee;
                 json["statements"] = Strings(load.Plan.Statements);
+                json["conversions"] = new JsonArray([.. conversions.GetValueOrDefault(load.Id, []).Select(c => new JsonObject
+                {
+                    ["column"] = c.Column, ["type"] = c.Type, ["stored_as"] = c.StoredAs, ["verdict"] = c.Verdict.ToString().ToLowerInvariant(), ["note"] = c.Note, ["accepted"] = c.Accepted,
+                })]);
                 break;
         }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Etl.DuckDb;
 using Etl.Contracts;
@@ -84,6 +85,7 @@ public static class PlanText
         }
 
         text.Append("\n  promise   ").Append(node.Plan.Guarantee).Append('\n');
+        Conversions(text, pipeline.Conversions.GetValueOrDefault(node.Id, []));
         foreach (var statement in node.Plan.Statements)
         {
             text.Append("  issues\n");
@@ -91,6 +93,22 @@ public static class PlanText
             {
                 text.Append("    ").Append(line).Append('\n');
             }
+        }
+    }
+
+    // What stays as it is needs no line of its own.
+    private static void Conversions(StringBuilder text, IReadOnlyList<ConversionEntry> conversions)
+    {
+        var exact = conversions.Count(c => c.Verdict == ConversionVerdict.Exact);
+        if (exact > 0)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"  stores    {exact} of {conversions.Count} columns exactly\n");
+        }
+
+        foreach (var c in conversions.Where(c => c.Verdict != ConversionVerdict.Exact))
+        {
+            text.Append("  stores    ").Append(c.Column).Append(", ").Append(c.Type).Append(", as ").Append(c.StoredAs).Append(": ").Append(c.Verdict.ToString().ToLowerInvariant())
+                .Append(c.Note is null ? "" : $", {c.Note}").Append(c.Accepted ? ", accepted" : "").Append('\n');
         }
     }
 

@@ -92,7 +92,7 @@ public sealed class LineageQueryTests
     internal static Relation Follow(LineageSql sql, string query)
     {
         var tables = new Dictionary<string, Relation> { ["t"] = Table("t", "a", "b", "c", "d"), ["u"] = Table("u", "a", "x", "y"), ["w"] = Table("w", "l") };
-        return new LineageQueries(sql, tables, new Dictionary<string, IReadOnlyList<string>>()).Of(sql.Parse(query), null, null);
+        return new LineageQueries(sql, tables, new Dictionary<string, IReadOnlyList<string>>(), new Dictionary<string, string>()).Of(sql.Parse(query), null, null);
     }
 
     private static Relation Table(string name, params string[] columns) =>

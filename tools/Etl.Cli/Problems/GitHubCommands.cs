@@ -22,8 +22,10 @@ internal static class GitHubCommands
         return text.Append(ProblemFormat.Summary(result)).ToString();
     }
 
-    private static string Data(string text) =>
+    /// <summary>Text of a command, in which its own marks are escaped.</summary>
+    public static string Data(string text) =>
         text.Replace("%", "%25", StringComparison.Ordinal).Replace("\r", "%0D", StringComparison.Ordinal).Replace("\n", "%0A", StringComparison.Ordinal);
 
-    private static string Property(string text) => Data(text).Replace(":", "%3A", StringComparison.Ordinal).Replace(",", "%2C", StringComparison.Ordinal);
+    /// <summary>The value of a property of a command, likewise.</summary>
+    public static string Property(string text) => Data(text).Replace(":", "%3A", StringComparison.Ordinal).Replace(",", "%2C", StringComparison.Ordinal);
 }
