@@ -63,6 +63,7 @@ public sealed class CompiledPipeline : IAsyncDisposable
         Connections = Connections,
         Hash = Hash,
         Rows = Rows,
+        Conversions = Conversions,
     };
 
     /// <inheritdoc/>
