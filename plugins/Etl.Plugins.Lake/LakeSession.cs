@@ -126,16 +126,21 @@ internal sealed class LakeSession : ILoadSession
         }
 
         var staged = await _writer.FinishAsync(cancel);
+        _request.Step("encode what is buffered");
         for (var attempt = 1; ; attempt++)
         {
             var change = await PlanAsync(staged, cancel);
+            _request.Step("find what changes");
             await _files.SendAsync(change.Added, cancel);
+            _request.Step("send files");
             await _files.VerifyAsync(change.Added, cancel);
+            _request.Step("verify files");
             _committed = [.. change.Added.Select(f => f.RelativePath)];
             var content = Commit(change, next);
             _request.FailPoint("lake.before_commit");
             if (await PutAsync(content, next, cancel))
             {
+                _request.Step("put the log's entry");
                 _request.FailPoint("lake.after_commit");
                 return Report(change);
             }

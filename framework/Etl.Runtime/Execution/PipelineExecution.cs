@@ -19,6 +19,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
     private List<RuleResult> _rules = [];
     private readonly List<DeadLetterReport> _deadLetters = [];
     private readonly List<string> _warnings = [];
+    private readonly long _origin = settings.Time.GetTimestamp();
     private int _attempt;
 
     /// <summary>Of each load, in declared order, whatever happened so far.</summary>
@@ -57,7 +58,8 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
         {
             foreach (var load in Targets.Where(l => _loads.GetValueOrDefault(l.Id)?.Status is not (LoadStatus.Published or LoadStatus.NothingNew)))
             {
-                holds.Add(new LoadHold(load, await OpenAsync(load, run.Token)));
+                var clock = new PublishClock(settings.Time);
+                holds.Add(new LoadHold(load, await OpenAsync(load, clock, run.Token), clock));
                 CheckFingerprint(holds[^1]);
             }
 
@@ -109,7 +111,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
         FailPoints.Current.Hit("snapshot.taken");
         await round.ReadAsync(cancel);
         FailPoints.Current.Hit("staged");
-        var stages = ReportBuilder.Stages(pipeline, round.Nodes, resources.Counts, round.Readers);
+        var stages = ReportBuilder.Stages(pipeline, round.Nodes, resources.Counts, round.Readers, settings.Profile ? began => settings.Time.GetElapsedTime(_origin, began).TotalSeconds : null);
         if (stages.All(s => s.Kind != "extract" || s.RowsOut == 0) && !settings.FullRefresh && loads.All(l => l.Node.Plan.Mode != LoadMode.Replace))
         {
             NothingNew(loads);
@@ -131,7 +133,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
         }
 
         FailPoints.Current.Hit("dead_letters.written");
-        var published = await new Publisher(pipeline, settings, resources).PublishAsync(loads, round.Reached, letters, batchId, cancel);
+        var published = await new Publisher(pipeline, settings, resources, _origin).PublishAsync(loads, round.Reached, letters, batchId, cancel);
         foreach (var (report, _) in published)
         {
             _loads[report.Stage] = report;
@@ -151,9 +153,8 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
         var letters = new DeadLetters(batchId, settings.RunId, pipeline.Hash, temporary, store, store is null ? null : policy!.Connection, prefix);
         var segments = Math.Max(1, pipeline.Nodes.OfType<SegmentNode>().Count());
         var edges = Math.Max(1, pipeline.Nodes.Sum(n => n.Inputs.Count));
-        return new RunResources(temporary, letters)
+        return new RunResources(temporary, letters, settings.Time)
         {
-            Time = settings.Time,
             Parameters = pipeline.Definition.Parameters,
             Log = settings.Log,
             Progress = settings.Progress,
@@ -164,11 +165,11 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
         };
     }
 
-    private async Task<ILoadSession> OpenAsync(LoadNode load, CancellationToken cancel)
+    private async Task<ILoadSession> OpenAsync(LoadNode load, PublishClock clock, CancellationToken cancel)
     {
         var request = new LoadRequest(
             Publisher.KeyOf(pipeline, load), load.Schema, settings.RunId, settings.FullRefresh,
-            ProcessIdentity.Current.ToString(), LeaseKeeper.LeaseFor, FailPoints.Current.Hit);
+            ProcessIdentity.Current.ToString(), LeaseKeeper.LeaseFor, FailPoints.Current.Hit) { Step = clock.Step };
         while (true)
         {
             try

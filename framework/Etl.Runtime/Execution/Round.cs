@@ -5,7 +5,7 @@ using Etl.Runtime.Telemetry;
 namespace Etl.Runtime.Execution;
 
 /// <summary>A load with its session.</summary>
-internal sealed record LoadHold(LoadNode Node, ILoadSession Session);
+internal sealed record LoadHold(LoadNode Node, ILoadSession Session, PublishClock Clock);
 
 /// <summary>
 /// One reading of the sources, staged in all targets that stand at the same position. Nothing is visible afterwards; that is the
@@ -61,8 +61,11 @@ internal sealed class Round(CompiledPipeline pipeline, IReadOnlyList<LoadHold> l
             using var span = EtlTelemetry.StartStage(node.Id, Kind(node));
             try
             {
+                var counts = Counts(node);
+                var began = counts.Clock.Begin(node is ExtractNode ? Math.Min(SplitsAtATime, _extractions[node.Id].Splits.Count) : 1);
                 await Start(node, failed.Token);
-                EtlTelemetry.StageTook(resources.Tags(node.Id), resources.Counts.Of(node.Id).Elapsed.TotalSeconds);
+                counts.AddElapsed(counts.Clock.End(began));
+                EtlTelemetry.StageTook(resources.Tags(node.Id), counts.Elapsed.TotalSeconds);
                 return true;
             }
             catch (Exception e)
@@ -95,7 +98,7 @@ internal sealed class Round(CompiledPipeline pipeline, IReadOnlyList<LoadHold> l
 
     private Task Start(PlanNode node, CancellationToken cancel)
     {
-        var outlet = new Outlet([.. Nodes.SelectMany(n => n.Inputs.Select((input, i) => (n.Id, i, input))).Where(x => x.input == node.Id).Select(x => _channels[(x.Id, x.i)])]);
+        var outlet = new Outlet([.. Nodes.SelectMany(n => n.Inputs.Select((input, i) => (n.Id, i, input))).Where(x => x.input == node.Id).Select(x => _channels[(x.Id, x.i)])], Counts(node).Clock);
         switch (node)
         {
             case ExtractNode extract:
@@ -117,6 +120,9 @@ internal sealed class Round(CompiledPipeline pipeline, IReadOnlyList<LoadHold> l
                 throw new InvalidOperationException($"{node.GetType()} cannot run");
         }
     }
+
+    // A query's time is told of its last stage.
+    private StageCounts Counts(PlanNode node) => resources.Counts.Of(node is SegmentNode segment ? segment.Segment.Stages[^1].Id : node.Id);
 
     private static string Kind(PlanNode node) => node switch { ExtractNode => "extract", LoadNode => "load", SegmentNode => "query", _ => "transform" };
 

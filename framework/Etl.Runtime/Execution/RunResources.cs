@@ -11,10 +11,12 @@ internal sealed class RunResources : IAsyncDisposable
     private readonly Dictionary<Segment, RecordBatch?> _aggregates = [];
     private readonly string _temporary;
 
-    public RunResources(string temporaryFolder, DeadLetters deadLetters)
+    public RunResources(string temporaryFolder, DeadLetters deadLetters, TimeProvider time)
     {
         _temporary = temporaryFolder;
         DeadLetters = deadLetters;
+        Time = time;
+        Counts = new RunCounts(time);
         Directory.CreateDirectory(temporaryFolder);
         if (!OperatingSystem.IsWindows())
         {
@@ -22,7 +24,7 @@ internal sealed class RunResources : IAsyncDisposable
         }
     }
 
-    public required TimeProvider Time { get; init; }
+    public TimeProvider Time { get; }
 
     public required IReadOnlyDictionary<string, object> Parameters { get; init; }
 
@@ -43,7 +45,7 @@ internal sealed class RunResources : IAsyncDisposable
 
     public long BatchBytes { get; init; } = 16 << 20;
 
-    public RunCounts Counts { get; } = new();
+    public RunCounts Counts { get; }
 
     public DeadLetters DeadLetters { get; }
 

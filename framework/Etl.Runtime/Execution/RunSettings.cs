@@ -22,6 +22,9 @@ public sealed record RunSettings
     /// <summary>Waits for the lease of another run instead of giving up.</summary>
     public bool Wait { get; init; }
 
+    /// <summary>Reports where the time went.</summary>
+    public bool Profile { get; init; }
+
     /// <summary>For DuckDB and for batches in flight together.</summary>
     public required ByteSize Memory { get; init; }
 

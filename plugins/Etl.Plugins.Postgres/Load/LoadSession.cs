@@ -81,6 +81,7 @@ internal sealed class LoadSession : ILoadSession
                 await RequireTurnAsync(session, next, cancel);
                 result = await new Publication(session, _table, _options, _key, _request, [.. _staged.Select(s => s.Sql)], staged, isFirst: next.N == 1).RunAsync(cancel);
                 await _store.CommitAsync(session, next, Fence, staged, result, cancel);
+                _request.Step("checkpoint");
             }
             catch (PostgresException e)
             {
@@ -92,6 +93,7 @@ internal sealed class LoadSession : ILoadSession
             {
                 // Not cancelled: a cancellation between sending and answer would leave the outcome open for nothing.
                 await transaction.CommitAsync(CancellationToken.None);
+                _request.Step("commit");
                 _request.FailPoint("postgres.publish.after_commit");
             }
             catch (PostgresException e) when (e.Severity == "ERROR")
@@ -107,6 +109,7 @@ internal sealed class LoadSession : ILoadSession
 
         Checkpoint = next;
         await DropStagedAsync(session, cancel);
+        _request.Step("drop staging");
         return result;
     }
 

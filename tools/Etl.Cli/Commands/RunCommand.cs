@@ -16,13 +16,14 @@ internal static class RunCommand
     private static readonly Option<string[]> Accept = new("--accept") { Description = "Publish although this rule refuses; needs --reason; may be given several times.", HelpName = "RULE" };
     private static readonly Option<string?> Reason = new("--reason") { Description = "Why a refusal is accepted; kept in the audit.", HelpName = "TEXT" };
     private static readonly Option<bool> Wait = new("--wait") { Description = "Wait for another run of the pipeline to end." };
+    private static readonly Option<bool> Profile = new("--profile") { Description = "Report where the time went: each stage busy and waiting, each publish by its steps." };
     private static readonly Option<ByteSize?> Memory = new("--memory") { Description = "The memory budget, such as 512MB.", HelpName = "SIZE", CustomParser = SharedOptions.ParseBytes };
 
     public static Command Create(CliHost host)
     {
         var command = new Command("run", "Runs a pipeline and prints what it did.")
         {
-            Pipeline, SharedOptions.Parameters, SharedOptions.Environment, SharedOptions.Date, FullRefresh, From, To, Accept, Reason, Wait, SharedOptions.Plugins, Memory,
+            Pipeline, SharedOptions.Parameters, SharedOptions.Environment, SharedOptions.Date, FullRefresh, From, To, Accept, Reason, Wait, Profile, SharedOptions.Plugins, Memory,
         };
         host.Handle(command, async call =>
         {
@@ -49,6 +50,7 @@ internal static class RunCommand
             AcceptedRules = parse.GetValue(Accept) ?? [],
             AcceptReason = parse.GetValue(Reason),
             Wait = parse.GetValue(Wait),
+            Profile = parse.GetValue(Profile),
             Memory = parse.GetValue(Memory),
         };
         return request switch
