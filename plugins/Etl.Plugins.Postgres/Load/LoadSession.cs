@@ -79,7 +79,7 @@ internal sealed class LoadSession : ILoadSession
             try
             {
                 await RequireTurnAsync(session, next, cancel);
-                result = await new Publication(session, _table, _options, _key, _request, [.. _staged.Select(s => s.Sql)], staged, isFirst: next.N == 1).RunAsync(cancel);
+                result = await new Publication(session, _table, _options, _key, _request, [.. _staged.Select(s => s.Sql)], StagingTable.DifferencesOf(_request.Key, Fence), staged, isFirst: next.N == 1).RunAsync(cancel);
                 await _store.CommitAsync(session, next, Fence, staged, result, cancel);
                 _request.Step("checkpoint");
             }

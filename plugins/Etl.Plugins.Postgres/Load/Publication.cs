@@ -11,10 +11,11 @@ namespace Etl.Plugins.Postgres.Load;
 /// <param name="key">The key of upsert.</param>
 /// <param name="request">The request.</param>
 /// <param name="tables">Staging tables, quoted.</param>
+/// <param name="differences">The quoted name of a table that may be made beside them.</param>
 /// <param name="staged">Rows in them.</param>
 /// <param name="isFirst">Nothing was ever published: the table is made even if there are no rows.</param>
 internal sealed class Publication(
-    NpgsqlConnection session, TableName name, TableLoadOptions options, IReadOnlyList<string> key, LoadRequest request, IReadOnlyList<string> tables, long staged, bool isFirst)
+    NpgsqlConnection session, TableName name, TableLoadOptions options, IReadOnlyList<string> key, LoadRequest request, IReadOnlyList<string> tables, string differences, long staged, bool isFirst)
 {
     private readonly bool _replaces = options.Mode == TableLoadMode.Replace || request.FullRefresh;
 
@@ -39,7 +40,18 @@ internal sealed class Publication(
             await ExecuteAsync(statement, "fit the table", cancel);
         }
 
-        var publish = new PublishStatements(name.Sql, Staged(), table.Columns, key, request.Schema.HasOp);
+        var result = await PublishAsync(table, cancel);
+        foreach (var statement in table.StatementsAfterRows)
+        {
+            await ExecuteAsync(statement, "make the key", cancel);
+        }
+
+        return result;
+    }
+
+    private async ValueTask<PublishResult> PublishAsync(TargetTable table, CancellationToken cancel)
+    {
+        var publish = new PublishStatements(name.Sql, Staged(), differences, table.Columns, key, request.Schema.HasOp);
         if (_replaces)
         {
             return await ReplaceAsync(publish, cancel);
@@ -66,8 +78,11 @@ internal sealed class Publication(
         }
 
         var deleted = request.Schema.HasOp ? await ExecuteAsync(publish.Delete, "delete", cancel) : 0;
+        await ExecuteAsync(publish.FindDifferences, "find differences", cancel);
+        await ExecuteAsync(publish.AnalyzeDifferences, "analyze differences", cancel);
         var updated = publish.Update is { } update ? await ExecuteAsync(update, "update changed", cancel) : 0;
         var inserted = await ExecuteAsync(publish.InsertMissing, "insert missing", cancel);
+        await ExecuteAsync(publish.DropDifferences, "drop differences", cancel);
         var versions = request.Schema.HasOp ? await CountAsync(publish.CountVersions, cancel) : staged;
         return new PublishResult(inserted, updated, deleted, versions - inserted - updated);
     }
