@@ -66,6 +66,12 @@ public sealed record LoadRequest(
     /// time between the calls. Optional: what no step tells is a publish's remainder.
     /// </summary>
     public Action<string> Step { get; init; } = _ => { };
+
+    /// <summary>
+    /// Earlier runs of the pipeline that are known to have ended without an end, since its last success: what they wrote and did not publish can be removed, once this
+    /// session has published.
+    /// </summary>
+    public IReadOnlyList<string> GoneRuns { get; init; } = [];
 }
 
 /// <summary>

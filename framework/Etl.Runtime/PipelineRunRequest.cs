@@ -1,5 +1,7 @@
 using Etl.Contracts;
 using Etl.Runtime.Diagnostics;
+using Etl.Runtime.Execution;
+using Etl.Runtime.Ledger;
 using Etl.Runtime.Reports;
 using Etl.Runtime.Telemetry;
 
@@ -20,6 +22,9 @@ public sealed record PipelineRunRequest(string File)
 
     /// <summary>Reads everything and replaces the targets.</summary>
     public bool FullRefresh { get; init; }
+
+    /// <summary>Replays these dead letters instead of reading what is new.</summary>
+    public LetterSelection? Replay { get; init; }
 
     /// <summary>Rules accepted for this run.</summary>
     public IReadOnlySet<string> Accepted { get; init; } = new HashSet<string>();
@@ -50,4 +55,10 @@ public sealed record PipelineRunRequest(string File)
 
     /// <summary>Receives the compiler's warnings.</summary>
     public Action<IReadOnlyList<Diagnostic>> Warn { get; init; } = _ => { };
+
+    /// <summary>See <see cref="RunSettings.FailPoints"/>.</summary>
+    internal FailPoints FailPoints { get; init; } = FailPoints.Current;
+
+    /// <summary>See <see cref="RunSettings.Process"/>.</summary>
+    internal ProcessIdentity Process { get; init; } = ProcessIdentity.Current;
 }

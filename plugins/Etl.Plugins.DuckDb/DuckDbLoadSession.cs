@@ -40,7 +40,7 @@ internal sealed class DuckDbLoadSession : ILoadSession
         {
             var state = new DuckDbState(handle.Duck, request.Key);
             state.Create();
-            var (fence, checkpoint) = state.Take(request.Owner, request.GoneOwner, request.LeaseFor);
+            var (fence, checkpoint) = state.Take(request);
             request.FailPoint("lease_taken");
             var own = target with { Stage = target.Stage with { Name = string.Create(CultureInfo.InvariantCulture, $"{target.Stage.Name}_{fence}") } };
             state.DropStale($"{target.Stage.Name}_");
@@ -176,7 +176,7 @@ internal sealed class DuckDbLoadSession : ILoadSession
         if (Replaces)
         {
             var kept = Count(duck, _target.CountKept, cancel);
-            if (kept == 0 && _options.Mode == TableLoadMode.Replace && !_options.AllowEmpty)
+            if (kept == 0 && !_options.AllowEmpty && Count(duck, $"SELECT count(*) FROM {_target.Table.Quoted}", cancel) > 0)
             {
                 throw new EtlException("ETL4419", $"nothing was staged, and replacing {_target.Table} would empty it", "If that is right, say allow_empty: true.") { OptionPath = "allow_empty" };
             }

@@ -41,17 +41,21 @@ internal sealed class DuckDbState(DuckConnection duck, CheckpointKey key)
 
     /// <summary>What was last committed; takes nothing and creates nothing.</summary>
     public Checkpoint? Read() =>
-        duck.QueryText("SELECT count(*)::VARCHAR FROM information_schema.tables WHERE table_schema = '_etl' AND table_name = 'checkpoint'") is "1"
-        && duck.QueryText($"SELECT value FROM _etl.checkpoint WHERE {Mine}", Parameters()) is { } value
+        Exists("checkpoint") && duck.QueryText($"SELECT value FROM _etl.checkpoint WHERE {Mine}", Parameters()) is { } value
             ? Checkpoint.Parse(value)
             : null;
 
+    /// <summary>The checkpoints of all epochs, the oldest first.</summary>
+    public IReadOnlyList<Checkpoint> ReadEpochs() => Exists("epoch")
+        ? [.. duck.QueryRows($"SELECT value FROM _etl.epoch WHERE {Mine} ORDER BY n", Parameters()).Select(r => Checkpoint.Parse(r[0]!))]
+        : [];
+
     /// <summary>Takes the next fence and the lease; <see cref="LeaseHeldException"/> while another owner's lease runs.</summary>
-    public (long Fence, Checkpoint? Checkpoint) Take(string owner, string? goneOwner, TimeSpan leaseFor) => InTransaction(() =>
+    public (long Fence, Checkpoint? Checkpoint) Take(LoadRequest request) => InTransaction(() =>
     {
-        var parameters = Parameters(("owner", owner), ("gone", goneOwner ?? owner));
+        var parameters = Parameters(("owner", request.Owner), ("gone", request.GoneOwner ?? request.Owner));
         duck.Execute("INSERT INTO _etl.checkpoint (environment, pipeline, stage, fence, n) VALUES ($environment, $pipeline, $stage, 0, 0) ON CONFLICT DO NOTHING", Parameters());
-        var row = duck.QueryRows($"SELECT fence, value, lease_owner, CAST(lease_until AS VARCHAR), lease_until > now() AND lease_owner NOT IN ($owner, $gone) FROM _etl.checkpoint WHERE {Mine}", parameters)[0];
+        var row = duck.QueryRows($"SELECT fence, value, lease_owner, CAST(lease_until AS VARCHAR), lease_until > now() AND lease_owner NOT IN ($owner, $gone), n FROM _etl.checkpoint WHERE {Mine}", parameters)[0];
         if (row[4] == "true")
         {
             throw new LeaseHeldException($"{key} is being loaded by {row[2]} until {row[3]}", row[2]);
@@ -59,9 +63,9 @@ internal sealed class DuckDbState(DuckConnection duck, CheckpointKey key)
 
         var fence = long.Parse(row[0]!, CultureInfo.InvariantCulture) + 1;
         duck.Execute(
-            $"UPDATE _etl.checkpoint SET fence = $fence, lease_owner = $owner, lease_until = {Until(leaseFor)} WHERE {Mine}",
-            Parameters(("owner", owner), ("fence", fence)));
-        return (fence, row[1] is { } value ? Checkpoint.Parse(value) : null);
+            $"UPDATE _etl.checkpoint SET fence = $fence, lease_owner = $owner, lease_until = {Until(request.LeaseFor)} WHERE {Mine}",
+            Parameters(("owner", request.Owner), ("fence", fence)));
+        return (fence, row[1] is { } value ? Checkpoint.Parse(value, request, long.Parse(row[5]!, CultureInfo.InvariantCulture)) : null);
     });
 
     /// <summary>Prolongs the lease; false when a later fence was taken.</summary>
@@ -139,6 +143,9 @@ internal sealed class DuckDbState(DuckConnection duck, CheckpointKey key)
     }
 
     private static string Until(TimeSpan leaseFor) => $"now() + INTERVAL {((long)leaseFor.TotalMilliseconds).ToString(CultureInfo.InvariantCulture)} MILLISECONDS";
+
+    private bool Exists(string table) =>
+        duck.QueryText($"SELECT count(*)::VARCHAR FROM information_schema.tables WHERE table_schema = '_etl' AND table_name = '{table}'") is "1";
 
     private Dictionary<string, object> Parameters(params ReadOnlySpan<(string Name, object Value)> more)
     {

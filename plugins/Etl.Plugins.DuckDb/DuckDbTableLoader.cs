@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Apache.Arrow;
 using Etl.Contracts;
 using Etl.DuckDb;
@@ -12,7 +13,7 @@ public sealed class DuckDbTableLoadRules : TableLoadRules<DuckDbTableLoadOptions
 
 /// <summary>Loads a table of a DuckDB file: staged beside it, published with its checkpoint in one transaction.</summary>
 [Loader("table", "Loads a table of a DuckDB file.", For = "duckdb")]
-public sealed class DuckDbTableLoader(DuckDbTableLoadOptions options, DuckDbConnection connection) : ILoader
+public sealed class DuckDbTableLoader(DuckDbTableLoadOptions options, DuckDbConnection connection) : ILoader, IEpochHistory
 {
     /// <inheritdoc/>
     public LoadPlan Describe(RowSchema input)
@@ -45,6 +46,21 @@ public sealed class DuckDbTableLoader(DuckDbTableLoadOptions options, DuckDbConn
             return new DuckDbState(handle.Duck, key).Read();
         },
         cancel);
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<Checkpoint> ReadEpochsAsync(CheckpointKey key, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        if (!connection.Exists)
+        {
+            yield break;
+        }
+
+        using var handle = await Task.Run(() => connection.Open(mustExist: true), cancel);
+        foreach (var epoch in await Task.Run(new DuckDbState(handle.Duck, key).ReadEpochs, cancel))
+        {
+            yield return epoch;
+        }
+    }
 
     /// <inheritdoc/>
     public async ValueTask<ILoadSession> OpenAsync(LoadRequest request, CancellationToken cancel)

@@ -21,8 +21,8 @@ internal sealed class CsvCommitLog(IObjectStore store, string path, CheckpointKe
 {
     private readonly string _folder = $"{path}/_etl/checkpoint-{key.ShortName}/";
 
-    /// <summary>The newest commit; null before the first.</summary>
-    public async ValueTask<CsvCommit?> LastAsync(CancellationToken cancel)
+    /// <summary>The newest commit, read for a run that takes the folder if <paramref name="request"/> is given; null before the first.</summary>
+    public async ValueTask<CsvCommit?> LastAsync(LoadRequest? request, CancellationToken cancel)
     {
         // A listing may lag behind: it says where to start looking, and asking for the next number says where to stop.
         var n = 0L;
@@ -34,8 +34,8 @@ internal sealed class CsvCommitLog(IObjectStore store, string path, CheckpointKe
             }
         }
 
-        var last = n == 0 ? null : await ReadAsync(n, cancel);
-        while (await ReadAsync(n + 1, cancel) is { } next)
+        var last = n == 0 ? null : await ReadAsync(n, request, cancel);
+        while (await ReadAsync(n + 1, request, cancel) is { } next)
         {
             (last, n) = (next, n + 1);
         }
@@ -44,7 +44,7 @@ internal sealed class CsvCommitLog(IObjectStore store, string path, CheckpointKe
     }
 
     /// <summary>A commit by its number; null when there is none.</summary>
-    public async ValueTask<CsvCommit?> ReadAsync(long n, CancellationToken cancel)
+    public async ValueTask<CsvCommit?> ReadAsync(long n, LoadRequest? request, CancellationToken cancel)
     {
         await using var stream = await store.GetAsync(KeyOf(n), cancel);
         if (stream is null)
@@ -56,8 +56,9 @@ internal sealed class CsvCommitLog(IObjectStore store, string path, CheckpointKe
         try
         {
             var json = JsonNode.Parse(await reader.ReadToEndAsync(cancel))!.AsObject();
+            var checkpoint = json["checkpoint"]!.GetValue<string>();
             return new(
-                Checkpoint.Parse(json["checkpoint"]!.GetValue<string>()),
+                request is null ? Checkpoint.Parse(checkpoint) : Checkpoint.Parse(checkpoint, request, n),
                 json["file"]?.GetValue<string>(),
                 json["from"]!.GetValue<long>(),
                 json["total_rows"]!.GetValue<long>());

@@ -85,15 +85,19 @@ internal sealed class CsvLoadSession(IObjectStore store, CsvLoadOptions options,
     }
 
     public async ValueTask<bool> ResolveAsync(Checkpoint next, CancellationToken cancel) =>
-        (await log.ReadAsync(next.N, cancel))?.Checkpoint.BatchId == next.BatchId;
+        (await log.ReadAsync(next.N, null, cancel))?.Checkpoint.BatchId == next.BatchId;
 
     /// <summary>There is no lease to lose: the number decides.</summary>
     public ValueTask<bool> RenewAsync(CancellationToken cancel) => ValueTask.FromResult(true);
 
     public ValueTask DisposeAsync()
     {
-        _file?.Dispose();
-        File.Delete(_spool);
+        if (_file is not null)
+        {
+            _file.Dispose();
+            File.Delete(_spool);
+        }
+
         _turn.Dispose();
         return ValueTask.CompletedTask;
     }

@@ -15,7 +15,7 @@ public sealed record CsvLoadOptions : CsvFormatOptions
     public required CsvLoadMode Mode { get; init; }
 
     /// <summary>Guard of replace.</summary>
-    [Option("Replace: accept an empty result, which would leave an empty file.")]
+    [Option("Replace and full refresh: accept an empty result, which would leave an empty file.")]
     public bool AllowEmpty { get; init; }
 }
 
@@ -64,12 +64,12 @@ public sealed class CsvLoader(CsvLoadOptions options, IObjectStore store, Plugin
 
     /// <inheritdoc/>
     public async ValueTask<Checkpoint?> ReadCheckpointAsync(CheckpointKey key, CancellationToken cancel) =>
-        (await new CsvCommitLog(store, options.Path, key).LastAsync(cancel))?.Checkpoint;
+        (await new CsvCommitLog(store, options.Path, key).LastAsync(null, cancel))?.Checkpoint;
 
     /// <inheritdoc/>
     public async ValueTask<ILoadSession> OpenAsync(LoadRequest request, CancellationToken cancel)
     {
         var log = new CsvCommitLog(store, options.Path, request.Key);
-        return new CsvLoadSession(store, options, request, log, await log.LastAsync(cancel), Path.Combine(context.StateFolder, "csv"));
+        return new CsvLoadSession(store, options, request, log, await log.LastAsync(request, cancel), Path.Combine(context.StateFolder, "csv"));
     }
 }

@@ -43,7 +43,7 @@ internal sealed class LakeSession : ILoadSession
     private LakeSession(ParquetLoaderOptions options, IObjectStore store, PluginContext context, LoadRequest request, PartitionLayout layout, DeltaLog log, DeltaSnapshot table, TableSchema schema, DataFiles files)
     {
         (_options, _store, _context, _request, _layout, _log, _table, _schema, _files) = (options, store, context, request, layout, log, table, schema, files);
-        Checkpoint = table.CheckpointOf(request.Key);
+        Checkpoint = table.CheckpointOf(request);
         Fence = (Checkpoint?.Fence ?? 0) + 1;
         _replacesAll = request.FullRefresh || options.Mode == LoadMode.Replace;
         _opColumn = request.Schema.Index(RowSchema.OpColumn);
@@ -85,7 +85,6 @@ internal sealed class LakeSession : ILoadSession
         var schema = SchemaOver(table, options, request, layout);
         var folder = Path.Combine(context.StateFolder, "tmp", $"lake-{Guid.NewGuid():N}");
         _ = OperatingSystem.IsWindows() ? Directory.CreateDirectory(folder) : Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        var suffix = new string([.. request.RunId.Where(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_').Take(40)]);
         var compression = options.Compression switch
         {
             ParquetCompression.Snappy => CompressionMethod.Snappy,
@@ -93,7 +92,7 @@ internal sealed class LakeSession : ILoadSession
             ParquetCompression.Gzip => CompressionMethod.Gzip,
             _ => CompressionMethod.None,
         };
-        var files = new DataFiles(store, layout.Root, schema.Schema, layout.DeltaColumns, compression, folder, suffix);
+        var files = new DataFiles(store, layout.Root, schema.Schema, layout.DeltaColumns, compression, folder, DataFiles.SuffixOf(request.RunId)) { FailPoint = request.FailPoint };
         return new LakeSession(options, store, context, request, layout, log, table, schema, files);
     }
 
@@ -136,19 +135,22 @@ internal sealed class LakeSession : ILoadSession
             throw new InvalidOperationException($"epoch {next.N} does not follow {Checkpoint?.N ?? 0}");
         }
 
-        if (_options.Mode == LoadMode.Replace && _staged == 0 && !_options.AllowEmpty)
+        if (_replacesAll && _staged == 0 && !_options.AllowEmpty && _table.Files.Count > 0)
         {
             throw new EtlException("ETL4562", "there are no rows, and replace would empty the table", "If that is meant, set allow_empty: true.") { OptionPath = "allow_empty" };
         }
 
         var staged = await (_finishing ?? _writer.FinishAsync(cancel).AsTask()).WaitAsync(cancel);
         _request.Step("encode what is buffered");
+        _request.FailPoint("lake.written");
         for (var attempt = 1; ; attempt++)
         {
             var change = await PlanAsync(staged, cancel);
             _request.Step("find what changes");
+            _request.FailPoint("lake.planned");
             await _files.SendAsync(change.Added, cancel);
             _request.Step("send files");
+            _request.FailPoint("lake.sent");
             await _files.VerifyAsync(change.Added, cancel);
             _request.Step("verify files");
             _committed = [.. change.Added.Select(f => f.RelativePath)];
@@ -161,7 +163,7 @@ internal sealed class LakeSession : ILoadSession
                 return Report(change);
             }
 
-            if (_table.CheckpointOf(next.Key)?.BatchId != Checkpoint?.BatchId)
+            if (_table.CheckpointOf(_request)?.BatchId != Checkpoint?.BatchId)
             {
                 throw new FencedException($"another run of {next.Key} published to {_layout.Root} while this one was loading");
             }
@@ -207,7 +209,13 @@ internal sealed class LakeSession : ILoadSession
             await _writer.DisposeAsync();
             if (_outcome != Outcome.Unknown)
             {
+                _request.FailPoint("lake.cleaning");
                 await _files.DeleteSentAsync(_outcome == Outcome.Published ? _committed : [], CancellationToken.None);
+            }
+
+            if (_outcome == Outcome.Published)
+            {
+                await Orphans.DeleteAsync(_store, _layout.Root, _table, _request.GoneRuns, CancellationToken.None);
             }
         }
         finally

@@ -39,7 +39,7 @@ public sealed record ParquetLoaderOptions
     public SchemaPolicy Schema { get; init; } = new();
 
     /// <summary>Guard of replace.</summary>
-    [Option("Replace: accept an empty result, which would empty the table.")]
+    [Option("Replace and full refresh: accept an empty result, which would empty the table.")]
     public bool AllowEmpty { get; init; }
 }
 

@@ -11,7 +11,7 @@ public sealed record PostgresTableExtractOptions : TableExtractOptions;
 /// has no transaction ids: its increments go by the cursor with an overlap.
 /// </summary>
 [Extractor("table", "Reads a table or view of PostgreSQL, whole or what changed.", For = "postgres")]
-public sealed class PostgresTableExtractor(PostgresTableExtractOptions options, PostgresConnection connection) : IExtractor
+public sealed class PostgresTableExtractor(PostgresTableExtractOptions options, PostgresConnection connection) : IKeyedExtractor
 {
     private const string Kind = "postgres.table/1";
 
@@ -32,7 +32,12 @@ public sealed class PostgresTableExtractor(PostgresTableExtractOptions options, 
     public RowSchema DescribeOutput(DataContract? contract) => SourceColumns.Describe(contract, options.Columns, options.Incremental, options.Table);
 
     /// <inheritdoc/>
-    public async ValueTask<IExtraction> OpenAsync(ExtractRequest request, CancellationToken cancel)
+    public ValueTask<IExtraction> OpenAsync(ExtractRequest request, CancellationToken cancel) => OpenAsync(request, null, cancel);
+
+    /// <inheritdoc/>
+    public ValueTask<IExtraction> OpenKeysAsync(ExtractRequest request, IReadOnlyList<IReadOnlyList<string>> keys, CancellationToken cancel) => OpenAsync(request, keys, cancel);
+
+    private async ValueTask<IExtraction> OpenAsync(ExtractRequest request, IReadOnlyList<IReadOnlyList<string>>? keys, CancellationToken cancel)
     {
         var name = TableName.Parse(options.Table, connection.Schema);
         var deletedWhen = options.Incremental?.DeletedWhen is { } condition ? SourceSql.Bind(condition, request.Parameters, "incremental.deleted_when") : null;
@@ -57,7 +62,14 @@ public sealed class PostgresTableExtractor(PostgresTableExtractOptions options, 
                     : await Increment.ByCursorAsync(snapshot, table.Name.Sql, table.Name.ToString(), cursor, incremental, request.From?.Position, oldest, cancel);
             }
 
-            var ranges = await RangesAsync(snapshot, table, request.Parallelism, cancel);
+            if (keys is not null)
+            {
+                // What the increment would read is left out; without a position that would be everything.
+                var beyond = string.Join(" AND ", increment.Conditions);
+                increment = increment with { Conditions = [Lookup(table, request.Schema.Key, keys), .. request.From is null || beyond.Length == 0 ? Array.Empty<string>() : [$"NOT coalesce({beyond}, true)"]] };
+            }
+
+            IReadOnlyList<IReadOnlyList<string>> ranges = keys is null ? await RangesAsync(snapshot, table, request.Parallelism, cancel) : [[]];
             var queries = ranges.Select(r => Query(select, table, [.. increment.Conditions, .. r])).ToList();
             return new SnapshotExtraction(
                 snapshot,
@@ -72,6 +84,13 @@ public sealed class PostgresTableExtractor(PostgresTableExtractOptions options, 
             await snapshot.DisposeAsync();
             throw;
         }
+    }
+
+    private static string Lookup(LiveTable table, IReadOnlyList<string> key, IReadOnlyList<IReadOnlyList<string>> keys)
+    {
+        var columns = key.Select(k => table.Find(k) ?? throw new EtlException("ETL4457", $"{table.Name} is not what its contract says: column '{k}' is not there", "Rows are looked up by their key.")).ToList();
+        var rows = keys.Select(values => $"({string.Join(", ", values.Select((v, i) => $"{SqlText.Literal(v)}::{columns[i].Declared}"))})");
+        return $"({string.Join(", ", columns.Select(c => SqlText.Quote(c.Name)))}) IN (VALUES {string.Join(", ", rows)})";
     }
 
     private static string Query(string select, LiveTable table, IReadOnlyList<string> conditions) =>

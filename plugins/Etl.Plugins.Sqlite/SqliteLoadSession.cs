@@ -38,12 +38,13 @@ internal sealed class SqliteLoadSession : ILoadSession
         try
         {
             var state = new SqliteState(session, request.Key);
-            var (fence, checkpoint) = state.Take(request.Owner, request.GoneOwner, request.LeaseFor);
+            var (fence, checkpoint) = state.Take(request);
             var prefix = $"_etl_stage_{request.Key.ShortName}_";
             DropAbandoned(session, prefix);
             var stage = SqlText.Quote(string.Create(CultureInfo.InvariantCulture, $"{prefix}{fence}"));
             var publication = new SqlitePublication(SqliteTarget.Resolve(session, options, request.Schema), stage, request.Schema.HasOp);
             session.Execute(publication.CreateStage);
+            request.FailPoint("sqlite.opening");
             session.Execute("commit");
             return new(database, session, state, publication, request, options, fence, checkpoint);
         }
@@ -169,6 +170,7 @@ internal sealed class SqliteLoadSession : ILoadSession
         {
             _state.RequireFence(Fence);
             _state.RequireNext(next);
+            _request.FailPoint("sqlite.publish_begun");
             PublishResult result;
             using (cancel.Register(_session.Interrupt))
             {
@@ -211,10 +213,7 @@ internal sealed class SqliteLoadSession : ILoadSession
             _session.Execute(statement);
         }
 
-        if (_publication.Target.Key.Count > 0 && !KeyIsUnique())
-        {
-            _session.Execute(_publication.KeepLast);
-        }
+        SettleKeys();
 
         var staged = _session.Integer(_publication.CountUpserts) ?? 0;
         if (Replaces)
@@ -235,8 +234,26 @@ internal sealed class SqliteLoadSession : ILoadSession
         return new(inserted, updated, removed, staged - inserted - updated);
     }
 
-    // Proved on the way here: the rows' own key is the target's, or part of it.
-    private bool KeyIsUnique() => _request.Schema.Key.Count > 0 && _request.Schema.Key.All(k => _options.Key.Contains(k, StringComparer.OrdinalIgnoreCase));
+    // One row for each key. Where nothing says that the key is unique, the last version counts. Where the schema says so, several rows
+    // mean that a contract is wrong about its source, and keeping one of them would hide it.
+    private void SettleKeys()
+    {
+        if (_publication.Target.Key.Count == 0)
+        {
+            return;
+        }
+
+        if (!_request.Schema.IsUniqueBy(_options.Key))
+        {
+            _session.Execute(_publication.KeepLast);
+        }
+        else if (_session.Integer(_publication.CountDuplicates) is > 0 and var duplicates)
+        {
+            throw new EtlException(
+                "ETL4528", string.Create(CultureInfo.InvariantCulture, $"{duplicates} keys ({string.Join(", ", _options.Key)}) come more than once in the rows for '{_options.Table}', although they are called unique"),
+                "Correct the contract's primary key, or add transform: deduplicate before the load.") { OptionPath = "key" };
+        }
+    }
 
     private void RefuseToEmpty(long staged)
     {

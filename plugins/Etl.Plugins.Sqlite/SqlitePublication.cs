@@ -28,6 +28,8 @@ internal sealed record SqlitePublication(SqliteTarget Target, string Stage, bool
     /// <summary>Keeps the row staged last for each key.</summary>
     public string KeepLast => $"delete from {Stage} where rowid not in (select max(rowid) from {Stage} group by {string.Join(", ", Target.Key)})";
 
+    public string CountDuplicates => $"select count(*) from (select 1 from {Stage} group by {string.Join(", ", Target.Key)} having count(*) > 1)";
+
     public string CountUpserts => $"select count(*) from {Stage} as s where true{OfUpserts}";
 
     public string DeleteAll => $"delete from {Target.Name}";

@@ -22,24 +22,29 @@ internal sealed class SqliteState(SqliteSession session, CheckpointKey key)
         create table if not exists _etl_epoch (
           id text not null, n integer not null, fence integer not null, batch_id text not null, run_id text not null, rows integer not null,
           inserted integer not null, updated integer not null, deleted integer not null, unchanged integer not null, committed_at text not null,
-          primary key (id, n))
+          checkpoint text, primary key (id, n))
         """,
     ];
 
     /// <summary>Takes the next fence and the lease; inside a write transaction.</summary>
-    public (long Fence, Checkpoint? Checkpoint) Take(string owner, string? goneOwner, TimeSpan leaseFor)
+    public (long Fence, Checkpoint? Checkpoint) Take(LoadRequest request)
     {
         foreach (var statement in Ddl)
         {
             session.Execute(statement);
         }
 
+        if (!KeepsCheckpoints())
+        {
+            session.Execute("alter table _etl_epoch add column checkpoint text");
+        }
+
         using (var held = session.Prepare($"select owner, (lease_until - {Now}) / 1000 from _etl_checkpoint where id = ?1 and lease_until > {Now} and owner is not ?2"))
         {
             held.Bind(1, _id);
-            if (goneOwner is not null)
+            if (request.GoneOwner is not null)
             {
-                held.Bind(2, goneOwner);
+                held.Bind(2, request.GoneOwner);
             }
 
             if (held.Step())
@@ -54,15 +59,15 @@ internal sealed class SqliteState(SqliteSession session, CheckpointKey key)
             on conflict (id) do update set fence = fence + 1, owner = excluded.owner, lease_until = excluded.lease_until
             """))
         {
-            take.Bind([_id, owner]);
-            take.Bind(3, (long)leaseFor.TotalMilliseconds);
+            take.Bind([_id, request.Owner]);
+            take.Bind(3, (long)request.LeaseFor.TotalMilliseconds);
             take.Run();
         }
 
-        using var read = session.Prepare("select fence, checkpoint from _etl_checkpoint where id = ?");
+        using var read = session.Prepare("select fence, checkpoint, n from _etl_checkpoint where id = ?");
         read.Bind(1, _id);
         read.Step();
-        return (read.Integer(0), read.IsNull(1) ? null : Checkpoint.Parse(read.String(1)));
+        return (read.Integer(0), read.IsNull(1) ? null : Checkpoint.Parse(read.String(1), request, read.Integer(2)));
     }
 
     /// <summary>What was last committed; takes nothing and creates nothing.</summary>
@@ -76,6 +81,23 @@ internal sealed class SqliteState(SqliteSession session, CheckpointKey key)
         using var read = session.Prepare("select checkpoint from _etl_checkpoint where id = ?");
         read.Bind(1, _id);
         return read.Step() && !read.IsNull(0) ? Checkpoint.Parse(read.String(0)) : null;
+    }
+
+    /// <summary>The checkpoints of all epochs, the oldest first; those that an older version committed are not kept.</summary>
+    public IReadOnlyList<Checkpoint> ReadEpochs()
+    {
+        var epochs = new List<Checkpoint>();
+        if (KeepsCheckpoints())
+        {
+            using var read = session.Prepare("select checkpoint from _etl_epoch where id = ? and checkpoint is not null order by n");
+            read.Bind(1, _id);
+            while (read.Step())
+            {
+                epochs.Add(Checkpoint.Parse(read.String(0)));
+            }
+        }
+
+        return epochs;
     }
 
     /// <summary>Throws if a newer session has taken the fence.</summary>
@@ -107,12 +129,13 @@ internal sealed class SqliteState(SqliteSession session, CheckpointKey key)
             write.Run();
         }
 
-        using var audit = session.Prepare("insert into _etl_epoch values (?1, ?5, ?6, ?2, ?3, ?7, ?8, ?9, ?10, ?11, ?4)");
-        audit.Bind([_id, next.BatchId, next.RunId, next.CommittedAt.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture)]);
+        using var audit = session.Prepare(
+            "insert into _etl_epoch (id, n, fence, batch_id, run_id, rows, inserted, updated, deleted, unchanged, committed_at, checkpoint) values (?1, ?6, ?7, ?2, ?3, ?8, ?9, ?10, ?11, ?12, ?4, ?5)");
+        audit.Bind([_id, next.BatchId, next.RunId, next.CommittedAt.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture), next.ToJson()]);
         ReadOnlySpan<long> numbers = [next.N, next.Fence, next.Rows, result.Inserted, result.Updated, result.Deleted, result.Unchanged];
         for (var i = 0; i < numbers.Length; i++)
         {
-            audit.Bind(5 + i, numbers[i]);
+            audit.Bind(6 + i, numbers[i]);
         }
 
         audit.Run();
@@ -132,6 +155,9 @@ internal sealed class SqliteState(SqliteSession session, CheckpointKey key)
 
     /// <summary>Gives the lease back.</summary>
     public void Release(long fence) => Lease(fence, "0");
+
+    // Its tables may be of a version that did not.
+    private bool KeepsCheckpoints() => session.Integer("select count(*) from pragma_table_info('_etl_epoch') where name = 'checkpoint'") is 1;
 
     private bool Lease(long fence, string until)
     {

@@ -1,5 +1,4 @@
 using Etl.Contracts;
-using Etl.Runtime.Definition;
 using Etl.Runtime.Diagnostics;
 using Etl.Runtime.Sql;
 
@@ -8,7 +7,7 @@ namespace Etl.Runtime.Compilation;
 /// <summary>The pass "check": combinations that would lose or double rows, found before anything is read.</summary>
 internal static class PlanChecks
 {
-    public static void Check(PipelineDefinition definition, Project project, IReadOnlyList<PlanNode> nodes, DiagnosticBag bag)
+    public static void Check(IReadOnlyList<PlanNode> nodes, DiagnosticBag bag)
     {
         var byId = nodes.ToDictionary(n => n.Id);
         foreach (var load in nodes.OfType<LoadNode>())
@@ -20,10 +19,6 @@ internal static class PlanChecks
         }
 
         CheckTargets(nodes, bag);
-        if (definition.Policies.DeadLetters?.Connection is { } connection && !project.Connections.ContainsKey(connection))
-        {
-            bag.AddError(definition.IdSpan, "ETL3003", $"there is no connection '{connection}', which policies.dead_letters names");
-        }
     }
 
     private static void CheckKey(LoadNode load, DiagnosticBag bag)

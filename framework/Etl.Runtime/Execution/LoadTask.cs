@@ -38,6 +38,7 @@ internal sealed class LoadTask(LoadNode node, ILoadSession session, BatchChannel
             using (batch)
             {
                 yield return batch;
+                resources.FailPoints.Hit("load.batch");
                 counts.AddIn(batch.Length);
                 counts.AddBytes(BatchSize.Of(batch));
                 EtlTelemetry.Wrote(tags, batch.Length);

@@ -11,6 +11,9 @@ internal sealed class RunResources : IAsyncDisposable
     private readonly Dictionary<Segment, RecordBatch?> _aggregates = [];
     private readonly string _temporary;
 
+    /// <summary>Rows in a batch, where nothing else is asked for.</summary>
+    public const int DefaultBatchRows = 65_536;
+
     public RunResources(string temporaryFolder, DeadLetters deadLetters, TimeProvider time)
     {
         _temporary = temporaryFolder;
@@ -32,6 +35,8 @@ internal sealed class RunResources : IAsyncDisposable
 
     public required Action<RunProgress> Progress { get; init; }
 
+    public required FailPoints FailPoints { get; init; }
+
     /// <summary>Tags of a stage's metrics.</summary>
     public required Func<string, StageTags> Tags { get; init; }
 
@@ -41,7 +46,8 @@ internal sealed class RunResources : IAsyncDisposable
     /// <summary>For each channel.</summary>
     public required long ChannelMemory { get; init; }
 
-    public int BatchRows { get; init; } = 65_536;
+    /// <summary>Rows in a batch.</summary>
+    public int BatchRows { get; init; } = DefaultBatchRows;
 
     public long BatchBytes { get; init; } = 16 << 20;
 

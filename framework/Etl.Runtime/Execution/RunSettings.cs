@@ -1,4 +1,5 @@
 using Etl.Contracts;
+using Etl.Runtime.Ledger;
 using Etl.Runtime.Reports;
 using Etl.Runtime.Telemetry;
 
@@ -13,6 +14,9 @@ public sealed record RunSettings
     /// <summary>Reads everything and replaces the targets.</summary>
     public bool FullRefresh { get; init; }
 
+    /// <summary>Replays these dead letters instead of reading what is new; null for a run.</summary>
+    public LetterSelection? Replay { get; init; }
+
     /// <summary>Rules that a person accepts for this run, by <c>rule</c> or <c>stage.rule</c>.</summary>
     public IReadOnlySet<string> Accepted { get; init; } = new HashSet<string>();
 
@@ -25,6 +29,9 @@ public sealed record RunSettings
     /// <summary>Reports where the time went.</summary>
     public bool Profile { get; init; }
 
+    /// <summary>Runs of the pipeline since its last success whose process is gone.</summary>
+    public IReadOnlyList<string> GoneRuns { get; init; } = [];
+
     /// <summary>For DuckDB and for batches in flight together.</summary>
     public required ByteSize Memory { get; init; }
 
@@ -36,6 +43,12 @@ public sealed record RunSettings
 
     /// <summary>Called from many threads.</summary>
     public Action<RunProgress> Progress { get; init; } = _ => { };
+
+    /// <summary>Those of the environment, except in tests that rehearse crashes in their own process.</summary>
+    internal FailPoints FailPoints { get; init; } = FailPoints.Current;
+
+    /// <summary>Who holds the leases; tests play several processes.</summary>
+    internal ProcessIdentity Process { get; init; } = ProcessIdentity.Current;
 }
 
 /// <summary>A rule of data quality refused the run: nothing was published (exit code 3).</summary>

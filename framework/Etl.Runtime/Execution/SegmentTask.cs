@@ -44,6 +44,7 @@ internal sealed class SegmentTask(SegmentNode node, IReadOnlyList<BatchChannel> 
         foreach (var batch in connection.Query(_segment.Sql, parameters, resources.BatchRows, resources.BatchBytes, cancel: cancel))
         {
             clock.Spilled(temporary.EnumerateFiles().Sum(f => f.Length));
+            resources.FailPoints.Hit("query.batch");
             router.RouteAsync(batch, cancel).AsTask().GetAwaiter().GetResult();
         }
 

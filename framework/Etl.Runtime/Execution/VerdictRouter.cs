@@ -140,7 +140,7 @@ internal sealed class VerdictRouter
     }
 
     // The fail point shows that a wrong count stops a run.
-    private void Pass(int rows) => _passed += FailPoints.Current.Active == "router.miscount" ? rows + 1 : rows;
+    private void Pass(int rows) => _passed += _resources.FailPoints.Active == "router.miscount" ? rows + 1 : rows;
 
     // True when every row passed.
     private bool Sort(RecordBatch batch)

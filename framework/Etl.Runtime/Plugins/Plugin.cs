@@ -15,6 +15,7 @@ internal sealed class Plugin : IDisposable
         "SQLitePCLRaw.core", "SQLitePCLRaw.batteries_v2", "SQLitePCLRaw.provider.e_sqlite3",
     ];
 
+    private readonly Lock _loading = new();
     private readonly string _assemblyPath;
     private PluginLoader? _loader;
     private Assembly? _assembly;
@@ -33,15 +34,20 @@ internal sealed class Plugin : IDisposable
 
     public IReadOnlyList<ComponentDescriptor> Components { get; }
 
-    public static Plugin Open(string folder)
+    public static Plugin Open(string folder, PluginLock? pinned, bool isTrusted)
     {
         var name = Path.GetFileName(folder);
-        var path = Path.Combine(folder, name + ".dll");
-        if (!File.Exists(path))
+        if (!File.Exists(Path.Combine(folder, name + ".dll")))
         {
             throw new EtlException("ETL5005", $"the plugin folder '{folder}' has no '{name}.dll'", "A plugin's folder has the name of its DLL. If this is no plugin, move it out of the plugin folder.");
         }
 
+        if (!isTrusted)
+        {
+            PluginFiles.List(folder);
+        }
+
+        var path = Path.Combine(pinned?.Seal(folder) ?? folder, name + ".dll");
         var (components, references) = PluginMetadata.Read(name, path);
         CheckContract(name, references);
         CheckShared(name, references);
@@ -49,6 +55,17 @@ internal sealed class Plugin : IDisposable
     }
 
     public Type LoadType(string typeName)
+    {
+        // Two contexts of one plugin would have two sets of types.
+        lock (_loading)
+        {
+            return Load(typeName);
+        }
+    }
+
+    public void Dispose() => _loader?.Dispose();
+
+    private Type Load(string typeName)
     {
         _loader ??= PluginLoader.CreateFromAssemblyFile(_assemblyPath, config =>
         {
@@ -69,8 +86,6 @@ internal sealed class Plugin : IDisposable
             throw new EtlException("ETL5007", $"plugin '{Name}' could not be loaded: {e.Message}", "Publish it with `dotnet publish`, so that its folder holds all that it needs, and copy the whole folder.", e);
         }
     }
-
-    public void Dispose() => _loader?.Dispose();
 
     private static void CheckContract(string name, IReadOnlyDictionary<string, Version> references)
     {

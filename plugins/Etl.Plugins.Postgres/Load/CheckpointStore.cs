@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using Etl.Contracts;
 using Npgsql;
 
@@ -77,7 +78,7 @@ internal sealed class CheckpointStore(CheckpointKey key)
     /// Takes the next fence and the lease, and gives what is committed. <see cref="LeaseHeldException"/> while another owner's lease runs, or while another
     /// publishes.
     /// </summary>
-    public async ValueTask<(long Fence, Checkpoint? Checkpoint)> AcquireAsync(NpgsqlConnection session, string owner, string? goneOwner, TimeSpan leaseFor, CancellationToken cancel)
+    public async ValueTask<(long Fence, Checkpoint? Checkpoint)> AcquireAsync(NpgsqlConnection session, LoadRequest request, CancellationToken cancel)
     {
         try
         {
@@ -95,14 +96,14 @@ internal sealed class CheckpointStore(CheckpointKey key)
                 await insert.ExecuteNonQueryAsync(cancel);
             }
 
-            long fence;
+            long fence, n;
             string? checkpoint;
             await using (var update = Command(session,
                 $"""
                 UPDATE {Schema}.checkpoint SET fence = fence + 1, lease_owner = $4, lease_until = clock_timestamp() + $5
                 WHERE environment = $1 AND pipeline = $2 AND stage = $3 AND (lease_owner IS NULL OR lease_owner = $4 OR lease_owner = $6 OR lease_until < clock_timestamp())
-                RETURNING fence, checkpoint
-                """, owner, leaseFor, goneOwner ?? owner))
+                RETURNING fence, checkpoint, n
+                """, request.Owner, request.LeaseFor, request.GoneOwner ?? request.Owner))
             await using (var reader = await update.ExecuteReaderAsync(cancel))
             {
                 if (!await reader.ReadAsync(cancel))
@@ -111,10 +112,10 @@ internal sealed class CheckpointStore(CheckpointKey key)
                     throw await HeldAsync(session, cancel);
                 }
 
-                (fence, checkpoint) = (reader.GetInt64(0), reader.IsDBNull(1) ? null : reader.GetString(1));
+                (fence, checkpoint, n) = (reader.GetInt64(0), reader.IsDBNull(1) ? null : reader.GetString(1), reader.GetInt64(2));
             }
 
-            var parsed = checkpoint is null ? null : Checkpoint.Parse(checkpoint);
+            var parsed = checkpoint is null ? null : Checkpoint.Parse(checkpoint, request, n);
             await transaction.CommitAsync(cancel);
             return (fence, parsed);
         }
@@ -127,16 +128,29 @@ internal sealed class CheckpointStore(CheckpointKey key)
     /// <summary>What was last committed; takes nothing and creates nothing.</summary>
     public async ValueTask<Checkpoint?> ReadAsync(NpgsqlConnection session, CancellationToken cancel)
     {
-        await using (var exists = new NpgsqlCommand($"SELECT to_regclass('{Schema}.checkpoint') IS NOT NULL", session))
+        if (!await ExistsAsync(session, "checkpoint", cancel))
         {
-            if (await exists.ExecuteScalarAsync(cancel) is false)
-            {
-                return null;
-            }
+            return null;
         }
 
         await using var command = Command(session, $"SELECT checkpoint FROM {Schema}.checkpoint WHERE environment = $1 AND pipeline = $2 AND stage = $3");
         return await command.ExecuteScalarAsync(cancel) is string text ? Checkpoint.Parse(text) : null;
+    }
+
+    /// <summary>The checkpoints of all epochs, the oldest first.</summary>
+    public async IAsyncEnumerable<Checkpoint> ReadEpochsAsync(NpgsqlConnection session, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        if (!await ExistsAsync(session, "epoch", cancel))
+        {
+            yield break;
+        }
+
+        await using var command = Command(session, $"SELECT checkpoint FROM {Schema}.epoch WHERE environment = $1 AND pipeline = $2 AND stage = $3 ORDER BY n");
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        while (await reader.ReadAsync(cancel))
+        {
+            yield return Checkpoint.Parse(reader.GetString(0));
+        }
     }
 
     /// <summary>The state, with its row locked until the transaction ends: it waits for a commit that is not decided yet. Null when there is no row.</summary>
@@ -218,6 +232,12 @@ internal sealed class CheckpointStore(CheckpointKey key)
         }
 
         return command;
+    }
+
+    private static async ValueTask<bool> ExistsAsync(NpgsqlConnection session, string table, CancellationToken cancel)
+    {
+        await using var exists = new NpgsqlCommand($"SELECT to_regclass('{Schema}.{table}') IS NOT NULL", session);
+        return await exists.ExecuteScalarAsync(cancel) is true;
     }
 
     private static async ValueTask ExecuteAsync(NpgsqlConnection session, string sql, CancellationToken cancel)

@@ -39,7 +39,8 @@ internal sealed class LoadSession : ILoadSession
         var load = new LoadSession(connection, table, options, key, request);
         await using var session = await connection.OpenTargetAsync(cancel);
         await CheckpointStore.CreateAsync(session, cancel);
-        (load.Fence, load.Checkpoint) = await load._store.AcquireAsync(session, request.Owner, request.GoneOwner, request.LeaseFor, cancel);
+        (load.Fence, load.Checkpoint) = await load._store.AcquireAsync(session, request, cancel);
+        request.FailPoint("postgres.fence_taken");
         await StagingTable.DropOlderAsync(session, request.Key, load.Fence, cancel);
         return load;
     }
@@ -65,6 +66,8 @@ internal sealed class LoadSession : ILoadSession
             {
                 _staged.Add(staging);
             }
+
+            _request.FailPoint("postgres.staging");
         }
     }
 
@@ -79,7 +82,9 @@ internal sealed class LoadSession : ILoadSession
             try
             {
                 await RequireTurnAsync(session, next, cancel);
+                _request.FailPoint("postgres.publish.begun");
                 result = await new Publication(session, _table, _options, _key, _request, [.. _staged.Select(s => s.Sql)], StagingTable.DifferencesOf(_request.Key, Fence), staged, isFirst: next.N == 1).RunAsync(cancel);
+                _request.FailPoint("postgres.publish.applied");
                 await _store.CommitAsync(session, next, Fence, staged, result, cancel);
                 _request.Step("checkpoint");
             }
@@ -110,6 +115,7 @@ internal sealed class LoadSession : ILoadSession
         Checkpoint = next;
         await DropStagedAsync(session, cancel);
         _request.Step("drop staging");
+        _request.FailPoint("postgres.dropped");
         return result;
     }
 

@@ -140,6 +140,17 @@ public sealed class LoaderTests
     }
 
     [Test]
+    public async Task A_key_that_the_contract_calls_unique_and_is_not_is_refused_rather_than_doubled()
+    {
+        await using var db = await TestDatabase.CreateAsync();
+        await db.RunAsync("CREATE TABLE s (k int PRIMARY KEY, v text); CREATE TABLE t (k int, v text)");
+        var contract = await db.ContractAsync("s");
+        await db.RunAsync("ALTER TABLE s DROP CONSTRAINT s_pkey; INSERT INTO s VALUES (1, 'a'), (1, 'b')");
+        Assert.That(async () => await Steps.CopyAsync(db.Table("s"), db.Loader("t", TableLoadMode.Upsert, "k"), contract), Throws.TypeOf<EtlException>().With.Property("Code").EqualTo("ETL4475"));
+        Assert.That(await db.TextAsync("SELECT count(*) FROM t"), Is.EqualTo("0"));
+    }
+
+    [Test]
     public async Task A_plan_shows_the_statements()
     {
         await using var db = await TestDatabase.CreateAsync();

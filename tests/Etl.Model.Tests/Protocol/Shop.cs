@@ -1,0 +1,361 @@
+using Etl.Contracts;
+using Etl.Runtime;
+using Etl.Runtime.Execution;
+using Etl.Runtime.Ledger;
+using Etl.Runtime.Reports;
+
+namespace Etl.Model.Tests.Protocol;
+
+/// <summary>A project that goes through steps, beside the model that says what must come of it.</summary>
+internal sealed class Shop : IDisposable
+{
+    private static readonly ProcessIdentity Gone = new(Environment.MachineName, int.MaxValue, 1);
+    private static readonly ProcessIdentity Elsewhere = new("elsewhere", 1, 1);
+
+    private readonly Shape _shape;
+    private readonly Disk _disk = new();
+    private readonly ShopModel _model;
+    private readonly HashSet<int> _damaged = [];
+
+    public Shop(Shape shape)
+    {
+        _shape = shape;
+        _model = new ShopModel(shape);
+        _disk.Write("etl.yaml", "");
+        _disk.Write("connections.yaml", Shape.Connections);
+        _disk.Write("items.contract.yaml", Shape.Contract);
+        _disk.Write("shop.yaml", shape.Pipeline);
+        File.WriteAllBytes(Path.Combine(_disk.Folder, "shop.db"), []);
+        Source(Shape.Table);
+    }
+
+    /// <summary>Plays the steps, then heals what they broke and runs twice: all is as the model says, and nothing is new. Throws what is wrong.</summary>
+    public async Task PlayAsync(IEnumerable<Step> steps)
+    {
+        foreach (var step in steps.Append(new Step.Expire()))
+        {
+            await TakeAsync(step);
+        }
+
+        if (_damaged.Count > 0)
+        {
+            await TakeAsync(new Step.FullRefresh());
+        }
+
+        await TakeAsync(new Step.Run());
+        Require((await RunAsync(_ => { })).Status == RunStatus.NothingNew, "a run after the last one finds something new");
+    }
+
+    public void Dispose() => _disk.Dispose();
+
+    private async Task TakeAsync(Step step)
+    {
+        try
+        {
+            await (step switch
+            {
+                Step.Write write => Do(() => Write(write)),
+                Step.Remove remove => Do(() => Remove(remove.Id)),
+                Step.Expire => Do(() => ForEachTarget(t => t.Expire(_disk.Folder))),
+                Step.Damage damage => Do(() => Damage(damage.Target)),
+                Step.Run => SettleAsync(refresh: false, _ => { }),
+                Step.FullRefresh => SettleAsync(refresh: true, _ => { }),
+                Step.WriteDuring during => WriteDuringAsync(during),
+                Step.Crash crash => CrashAsync(crash),
+                Step.LostAnswer lost => LostAnswerAsync(lost),
+                Step.Rival rival => RivalAsync(rival),
+                _ => throw new InvalidOperationException($"{step} is unknown"),
+            });
+        }
+        catch (CounterexampleException e)
+        {
+            throw new CounterexampleException($"at {step}: {e.Message}");
+        }
+    }
+
+    private static Task Do(Action action)
+    {
+        action();
+        return Task.CompletedTask;
+    }
+
+    private void Write(Step.Write write)
+    {
+        var row = _model.Write(write);
+        Source(FormattableString.Invariant($"insert or replace into items values ({row.Id}, {row.Value}, {(row.Deleted ? 1 : 0)}, {row.Seq})"));
+    }
+
+    private void Remove(int id)
+    {
+        _model.Remove(id);
+        Source(FormattableString.Invariant($"delete from items where id = {id}"));
+    }
+
+    private void Source(string sql) => Sqlite.Lines(Path.Combine(_disk.Folder, "shop.db"), sql);
+
+    private void Damage(int target)
+    {
+        if (_model.Targets[target].Epoch > 0 && _damaged.Add(target))
+        {
+            _shape.Targets[target].Damage(_disk.Folder);
+        }
+    }
+
+    private async Task WriteDuringAsync(Step.WriteDuring during)
+    {
+        var written = false;
+        await SettleAsync(refresh: false, point =>
+        {
+            if (point == during.Point && !written)
+            {
+                written = true;
+                Write(during.Row);
+            }
+        });
+    }
+
+    // A run that comes to its end: refused whole, or everything is as the model says.
+    private async Task SettleAsync(bool refresh, Action<string> visit)
+    {
+        var blocked = Blocked(refresh);
+        // Each group of targets reads at a snapshot of its own.
+        var groups = _model.Targets.Select((t, i) => (t.Position, t.Epoch, Index: i)).GroupBy(t => refresh ? null : t.Epoch == 0 ? "never" : $"after {t.Position}").Select(g => g.Select(t => t.Index).ToList()).ToList();
+        var expected = _model.Targets.ToArray();
+        var group = 0;
+        void Snapshot()
+        {
+            foreach (var index in groups[group])
+            {
+                expected[index] = _model.After(index, refresh, _model.Source);
+            }
+
+            group++;
+        }
+
+        var report = await RunAsync(
+            point =>
+            {
+                if (point == "snapshot.taken")
+                {
+                    // Groups for which nothing was new took theirs without passing here.
+                    while (group < groups.Count && groups[group].All(i => _model.After(i, refresh, _model.Source) == _model.Targets[i]))
+                    {
+                        group++;
+                    }
+
+                    Snapshot();
+                }
+
+                visit(point);
+            },
+            refresh);
+        if (blocked is not null)
+        {
+            Require(report.Status == RunStatus.Failed && report.Loads.All(l => l.Status == LoadStatus.NotPublished), $"{blocked}, and the run ended as {Text(report)}");
+            Compare();
+            return;
+        }
+
+        var news = Enumerable.Range(0, expected.Length).Where(i => expected[i] != _model.Targets[i]).ToList();
+        Require(report.Status == (news.Count > 0 ? RunStatus.Succeeded : RunStatus.NothingNew), $"the run ended as {Text(report)}");
+        Require(report.Balance().Count == 0, $"books: {string.Join("; ", report.Balance())}");
+        for (var i = 0; i < expected.Length; i++)
+        {
+            Require(report.Loads[i].Status == (news.Contains(i) ? LoadStatus.Published : LoadStatus.NothingNew), $"{report.Loads[i].Stage} is told as {report.Loads[i].Status}");
+        }
+
+        expected.CopyTo(_model.Targets, 0);
+        _damaged.Clear();
+        Compare();
+    }
+
+    private async Task CrashAsync(Step.Crash crash)
+    {
+        var visits = 0;
+        var published = 0;
+        var died = false;
+        if (Blocked(crash.Refresh) is not null)
+        {
+            await SettleAsync(crash.Refresh, _ => { });
+            return;
+        }
+
+        var report = await RunAsync(
+            point =>
+            {
+                // The dead do nothing more that anybody will see.
+                if (died || (point == crash.Point && Interlocked.Increment(ref visits) == crash.Visit))
+                {
+                    if (!died)
+                    {
+                        _disk.Freeze();
+                        died = true;
+                    }
+
+                    throw new InvalidOperationException("killed");
+                }
+
+                published += point == "publish.after" ? 1 : 0;
+            },
+            crash.Refresh,
+            crash.Elsewhere ? Elsewhere : Gone);
+        if (died)
+        {
+            _disk.Thaw();
+            // At publish.after, the one that was published is not counted yet.
+            Adopt(crash.Refresh, published + (crash.Point == "publish.after" ? 1 : 0), published + (crash.Point is "publish.after" || IsCommitPoint(crash.Point) ? 1 : 0));
+        }
+        else
+        {
+            Require(report.Status is RunStatus.Succeeded or RunStatus.NothingNew, $"the run ended as {Text(report)}");
+            Adopt(crash.Refresh, 0, _shape.Targets.Count);
+            Require(Enumerable.Range(0, _shape.Targets.Count).All(i => crash.Refresh || _model.After(i, false, _model.Source) == _model.Targets[i]), "not all was published");
+        }
+    }
+
+    private bool IsCommitPoint(string point) => _shape.Targets.Any(t => t.Commit.After == point);
+
+    private async Task LostAnswerAsync(Step.LostAnswer lost)
+    {
+        var commits = _shape.Targets.Select(t => lost.Committed ? t.Commit.After : t.Commit.Before).ToHashSet(StringComparer.Ordinal);
+        var visits = 0;
+        var thrown = false;
+        if (Blocked(refresh: false) is not null)
+        {
+            await SettleAsync(refresh: false, _ => { });
+            return;
+        }
+
+        var news = Enumerable.Range(0, _shape.Targets.Count).Count(i => _model.After(i, false, _model.Source) != _model.Targets[i]);
+        var report = await RunAsync(point =>
+        {
+            if (commits.Contains(point) && ++visits == lost.Visit)
+            {
+                thrown = true;
+                throw new CommitOutcomeUnknownException("the connection broke", new IOException("broken pipe"));
+            }
+        });
+        var failed = thrown && !lost.Committed;
+        Require(report.Status == (failed ? RunStatus.Failed : news > 0 ? RunStatus.Succeeded : RunStatus.NothingNew), $"the run ended as {Text(report)}");
+        Adopt(refresh: false, failed ? news - 1 : news, failed ? news - 1 : news);
+    }
+
+    private async Task RivalAsync(Step.Rival rival)
+    {
+        if (Blocked(refresh: false) is not null)
+        {
+            await SettleAsync(refresh: false, _ => { });
+            return;
+        }
+
+        var ready = _model.Targets.ToArray();
+        RunReport? second = null;
+        var first = await RunAsync(point =>
+        {
+            if (point == rival.Point && second is null)
+            {
+                if (rival.Expired)
+                {
+                    ForEachTarget(t => t.Expire(_disk.Folder));
+                }
+
+                second = RunAsync(_ => { }, refresh: false, Elsewhere).GetAwaiter().GetResult();
+            }
+        });
+        var hasLease = _shape.Targets.Any(t => t.HasLease);
+        var news = Enumerable.Range(0, ready.Length).Any(i => _model.After(i, false, _model.Source) != _model.Targets[i]);
+        Adopt(refresh: false, 0, _shape.Targets.Count);
+        Require(Enumerable.Range(0, ready.Length).All(i => _model.After(i, false, _model.Source) == _model.Targets[i]), "of two runs, none published it all");
+        if (second is not null && !rival.Expired && hasLease)
+        {
+            Require(second.Status == RunStatus.Failed, $"the target was taken, and a second run ended as {Text(second)}");
+            Require(first.Status == (news ? RunStatus.Succeeded : RunStatus.NothingNew), $"a second run was refused, and the first ended as {Text(first)}");
+        }
+        else if (second is not null)
+        {
+            Require(second.Status is RunStatus.Succeeded or RunStatus.NothingNew, $"the leases had run out, and the second run ended as {Text(second)}");
+        }
+    }
+
+    // Why no run may publish now; null when it may.
+    private string? Blocked(bool refresh) =>
+        _damaged.Count > 0 && !refresh ? "a checkpoint is damaged"
+        : _shape.Targets.Any(t => t.Holder(_disk.Folder) == Elsewhere.ToString()) ? "a target is held by another machine"
+        : null;
+
+    // What became of a run that ended halfway: each target is before or after it, and so many are after.
+    private void Adopt(bool refresh, int atLeast, int atMost)
+    {
+        var after = 0;
+        for (var i = 0; i < _shape.Targets.Count; i++)
+        {
+            var next = _model.After(i, refresh, _model.Source);
+            if (_damaged.Contains(i) && !CanRead(i))
+            {
+                continue;
+            }
+
+            var found = _shape.Targets[i].Read(_disk.Folder);
+            if (found.Epoch == next.Epoch && next.Epoch != _model.Targets[i].Epoch)
+            {
+                _model.Targets[i] = next;
+                _damaged.Remove(i);
+                after++;
+            }
+        }
+
+        Require(after >= atLeast && after <= atMost, $"{after} targets were published, and it should be {atLeast} to {atMost}");
+        Compare();
+    }
+
+    private bool CanRead(int target)
+    {
+        try
+        {
+            _shape.Targets[target].Read(_disk.Folder);
+            return true;
+        }
+        catch (EtlException)
+        {
+            return false;
+        }
+    }
+
+    private void Compare()
+    {
+        for (var i = 0; i < _shape.Targets.Count; i++)
+        {
+            if (!_damaged.Contains(i))
+            {
+                var (wanted, found) = (_model.Targets[i].ToString(), _shape.Targets[i].Read(_disk.Folder).ToString());
+                Require(wanted == found, $"{_shape.Targets[i].Name} is {found}\n  and should be {wanted}");
+            }
+        }
+    }
+
+    private void ForEachTarget(Action<Target> action)
+    {
+        foreach (var target in _shape.Targets)
+        {
+            action(target);
+        }
+    }
+
+    private Task<RunReport> RunAsync(Action<string> visit, bool refresh = false, ProcessIdentity? process = null) =>
+        new PipelineRunner([], TimeProvider.System) { Shared = LoadedPlugins.Catalog }.RunAsync(
+            new PipelineRunRequest(Path.Combine(_disk.Folder, "shop.yaml")) { FullRefresh = refresh, FailPoints = new FailPoints(visit), Process = process ?? ProcessIdentity.Current },
+            CancellationToken.None);
+
+    private static string Text(RunReport report) => $"{report.Status}: {report.Error?.Code} {report.Error?.Message}";
+
+    private static void Require(bool condition, string otherwise)
+    {
+        if (!condition)
+        {
+            throw new CounterexampleException(otherwise);
+        }
+    }
+}
+
+/// <summary>A sequence after which the framework did not keep its promise.</summary>
+internal sealed class CounterexampleException(string message) : Exception(message);

@@ -1,0 +1,66 @@
+using CsCheck;
+
+namespace Etl.Model.Tests.Protocol;
+
+/// <summary>One thing that happens in the life of a pipeline. Records, so that a counterexample prints itself.</summary>
+internal abstract record Step
+{
+    /// <summary>A row is inserted or updated at the source. A negative value is bad, which a check refuses.</summary>
+    public sealed record Write(int Id, int Value, bool Deleted) : Step;
+
+    /// <summary>A row goes without a trace, which an increment cannot see.</summary>
+    public sealed record Remove(int Id) : Step;
+
+    /// <summary>A run that nothing happens to.</summary>
+    public sealed record Run : Step;
+
+    /// <summary>A run with <c>--full-refresh</c>.</summary>
+    public sealed record FullRefresh : Step;
+
+    /// <summary>A run whose process is killed at its nth visit of a point; of one on another machine nobody knows that it is gone.</summary>
+    public sealed record Crash(string Point, int Visit, bool Refresh, bool Elsewhere) : Step;
+
+    /// <summary>A run in which the connection breaks during the nth commit, which was done or was not.</summary>
+    public sealed record LostAnswer(int Visit, bool Committed) : Step;
+
+    /// <summary>A second run of the pipeline, from its start to its end, while the first stands at a point; its leases hold, or have run out.</summary>
+    public sealed record Rival(string Point, bool Expired) : Step;
+
+    /// <summary>A row is written while a run stands at a point.</summary>
+    public sealed record WriteDuring(string Point, Write Row) : Step;
+
+    /// <summary>A minute goes by: leases that nobody renews end.</summary>
+    public sealed record Expire : Step;
+
+    /// <summary>Somebody edits a target's checkpoint.</summary>
+    public sealed record Damage(int Target) : Step;
+
+    // Replays and backfills are runs too: a step of theirs belongs here, its effect in ShopModel, its call in Shop.
+}
+
+/// <summary>Sequences that a shape can go through.</summary>
+internal static class Steps
+{
+    private static readonly Gen<Step.Write> Write = Gen.Select(Gen.Int[1, 4], Gen.Int[-2, 4], Gen.Int[0, 5], (id, value, deleted) => new Step.Write(id, value, deleted == 0));
+
+    private static readonly string[] BetweenTransactions = ["lease.taken", "snapshot.taken", "staged", "dead_letters.written", "publish.before", "publish.after"];
+
+    public static Gen<Step[]> Of(Shape shape)
+    {
+        var write = Write.Select(w => (Step)w);
+        var points = BetweenTransactions.Concat(shape.Targets.SelectMany(t => t.Points)).Distinct().ToArray();
+        return Gen.Frequency(
+            (9, write),
+            (1, Gen.Int[1, 4].Select(id => (Step)new Step.Remove(id))),
+            (4, Gen.Const((Step)new Step.Run())),
+            (1, Gen.Const((Step)new Step.FullRefresh())),
+            (4, Gen.Select(OneOf(points), Gen.Int[1, 2], Gen.Int[0, 4], Gen.Int[0, 2], (point, visit, refresh, elsewhere) => (Step)new Step.Crash(point, visit, refresh == 0, elsewhere == 0))),
+            (1, Gen.Select(Gen.Int[1, 2], Gen.Bool, (visit, committed) => (Step)new Step.LostAnswer(visit, committed))),
+            (1, Gen.Select(OneOf(BetweenTransactions), Gen.Bool, (point, expired) => (Step)new Step.Rival(point, expired))),
+            (1, Gen.Select(OneOf("lease.taken", "snapshot.taken", "staged", "publish.before"), Write, (point, row) => (Step)new Step.WriteDuring(point, row))),
+            (1, Gen.Const((Step)new Step.Expire())),
+            (1, Gen.Int[0, shape.Targets.Count - 1].Select(t => (Step)new Step.Damage(t)))).Array[2, 12];
+    }
+
+    private static Gen<string> OneOf(params string[] names) => Gen.Int[0, names.Length - 1].Select(i => names[i]);
+}
