@@ -168,7 +168,8 @@ public sealed record Checkpoint
                 CommittedAt = DateTimeOffset.Parse(Text(json, "committed_at"), CultureInfo.InvariantCulture),
             };
         }
-        catch (Exception e) when (e is JsonException or NullReferenceException or InvalidOperationException or FormatException or ArgumentException or KeyNotFoundException)
+        // An ArgumentException is a member that is there twice.
+        catch (Exception e) when (e is JsonException or NullReferenceException or InvalidOperationException or FormatException or KeyNotFoundException or ArgumentException)
         {
             throw Damaged(e.Message, e);
         }

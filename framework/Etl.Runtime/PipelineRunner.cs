@@ -43,7 +43,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         await ledger.StartAsync(new RunStart(run.Id, pipeline.Definition.Id, project.Environment, run.StartedAt, request.Process), cancel);
         request.FailPoints.Hit("ledger.started");
 
-        var report = await ExecuteAsync(pipeline, run, request, memory, await GoneRunsAsync(ledger, pipeline, cancel), cancel);
+        var report = await ExecuteAsync(pipeline, run, request, memory, await GoneRunsAsync(ledger, pipeline, run.Id, cancel), cancel);
         request.FailPoints.Hit("run.ended");
         await ledger.FinishAsync(report, CancellationToken.None);
         return report;
@@ -224,10 +224,10 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
     }
 
     // Those that a success came after left nothing: it removed what they had.
-    private static async Task<IReadOnlyList<string>> GoneRunsAsync(ILedger ledger, CompiledPipeline pipeline, CancellationToken cancel)
+    private static async Task<IReadOnlyList<string>> GoneRunsAsync(ILedger ledger, CompiledPipeline pipeline, string current, CancellationToken cancel)
     {
         var latest = await ledger.ListAsync(new RunFilter(pipeline.Definition.Id, pipeline.Project.Environment, Limit: MostGoneRuns), cancel);
-        return [.. latest.TakeWhile(r => r.Status != RunStatus.Succeeded).Where(r => r.Status == RunStatus.Interrupted).Select(r => r.RunId)];
+        return [.. latest.Where(r => r.RunId != current).TakeWhile(r => r.Status != RunStatus.Succeeded).Where(r => r.Status == RunStatus.Interrupted).Select(r => r.RunId)];
     }
 
     private RunContext NewRun(PipelineRunRequest request)

@@ -18,7 +18,10 @@ internal sealed record DuckDbReading(DuckDbConnection Connection, string Kind, s
         Kind, Incremental is not null, Incremental is null
             ? "exact: one snapshot of everything"
             : $"exact for rows whose '{Incremental.Cursor}' grows in the order of commits, which one writer gives (a DuckDB file has one writing process); a row that a slower transaction of that process commits later, below the position, is missed",
-        Incremental is null ? Name : $"{Name}|{Incremental.Cursor}|{string.Join(',', Incremental.Key ?? [])}");
+        Incremental is null ? Name : $"{Name}|{Incremental.Cursor}|{string.Join(',', Incremental.Key ?? [])}")
+    {
+        MayRepeat = Incremental?.NullCursor == NullCursor.Include,
+    };
 
     public string Identity => $"duckdb:{Connection.Display}";
 

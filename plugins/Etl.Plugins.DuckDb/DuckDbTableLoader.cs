@@ -93,6 +93,9 @@ public sealed class DuckDbTableLoader(DuckDbTableLoadOptions options, DuckDbConn
 /// <param name="HasOp">Whether staged rows can be deletions.</param>
 internal sealed record DuckDbTarget(DuckDbTable Table, DuckDbTable Stage, IReadOnlyList<Field> Fields, IReadOnlyList<string> Key, bool HasOp)
 {
+    /// <summary>What the table asks of a single row, and the rows' schema does not promise.</summary>
+    public IReadOnlyList<string> Conditions { get; init; } = [];
+
     private string Names => string.Join(", ", Fields.Select(f => SqlText.Quote(f.Name)));
 
     private string Values => string.Join(", ", Fields.Select(f => $"s.{SqlText.Quote(f.Name)}"));
@@ -107,8 +110,10 @@ internal sealed record DuckDbTarget(DuckDbTable Table, DuckDbTable Stage, IReadO
     {
         get
         {
+            var op = SqlText.Quote(RowSchema.OpColumn);
             var columns = Fields.Select(f => $"{SqlText.Quote(f.Name)} {DuckType.Of(f.DataType)}");
-            return $"CREATE TABLE {Stage.Quoted} ({string.Join(", ", HasOp ? columns.Append($"{SqlText.Quote(RowSchema.OpColumn)} VARCHAR NOT NULL") : columns)})";
+            var conditions = Conditions.Select(c => $"CHECK ({(HasOp ? $"{op} = '{RowSchema.OpDelete}' OR " : "")}({c}))");
+            return $"CREATE TABLE {Stage.Quoted} ({string.Join(", ", [.. columns, .. HasOp ? [$"{op} VARCHAR NOT NULL"] : System.Array.Empty<string>(), .. conditions])})";
         }
     }
 

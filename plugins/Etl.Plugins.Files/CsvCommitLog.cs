@@ -63,7 +63,7 @@ internal sealed class CsvCommitLog(IObjectStore store, string path, CheckpointKe
                 json["from"]!.GetValue<long>(),
                 json["total_rows"]!.GetValue<long>());
         }
-        catch (Exception e) when (e is JsonException or NullReferenceException or InvalidOperationException)
+        catch (Exception e) when (e is JsonException or NullReferenceException or InvalidOperationException or FormatException or ArgumentException)
         {
             throw new EtlException("ETL4544", $"{KeyOf(n)} cannot be read: {e.Message}", "Nothing was written. Restore the object; the load goes on from the newest one.", e);
         }

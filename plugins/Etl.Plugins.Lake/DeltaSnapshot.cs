@@ -80,7 +80,7 @@ internal sealed class DeltaSnapshot
                 Apply(action.Key, action.Value!.AsObject());
             }
         }
-        catch (Exception e) when (e is JsonException or NullReferenceException or InvalidOperationException or FormatException)
+        catch (Exception e) when (e is JsonException or NullReferenceException or InvalidOperationException or FormatException or ArgumentException)
         {
             throw new EtlException("ETL4555", $"version {version} of the table's log cannot be read: {e.Message}", "The log is damaged. Restore the file from a copy; nothing was read or written.", e);
         }

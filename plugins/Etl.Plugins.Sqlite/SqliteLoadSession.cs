@@ -8,7 +8,7 @@ namespace Etl.Plugins.Sqlite;
 /// One run's hold on one table. SQLite has one writer at a time, so calls take turns on one handle; staging commits batch by
 /// batch, so that other writers come in between.
 /// </summary>
-internal sealed class SqliteLoadSession : ILoadSession
+internal sealed class SqliteLoadSession : IRefusingLoadSession
 {
     private readonly SqliteDatabase _database;
     private readonly SqliteSession _session;
@@ -42,7 +42,13 @@ internal sealed class SqliteLoadSession : ILoadSession
             var prefix = $"_etl_stage_{request.Key.ShortName}_";
             DropAbandoned(session, prefix);
             var stage = SqlText.Quote(string.Create(CultureInfo.InvariantCulture, $"{prefix}{fence}"));
-            var publication = new SqlitePublication(SqliteTarget.Resolve(session, options, request.Schema), stage, request.Schema.HasOp);
+            var target = SqliteTarget.Resolve(session, options, request.Schema);
+            if (!target.Exists && checkpoint is not null && !request.FullRefresh && options.Mode != TableLoadMode.Replace)
+            {
+                throw new EtlException("ETL4308", $"the table {target.Name} is gone, and the checkpoint says that rows were loaded into it", "Restore it from a copy, or run with --full-refresh to load it anew.");
+            }
+
+            var publication = new SqlitePublication(target, stage, request.Schema.HasOp);
             session.Execute(publication.CreateStage);
             request.FailPoint("sqlite.opening");
             session.Execute("commit");
@@ -59,7 +65,23 @@ internal sealed class SqliteLoadSession : ILoadSession
     {
         await foreach (var batch in batches.WithCancellation(cancel))
         {
-            await InTurnAsync(() => Stage(batch), cancel);
+            await InTurnAsync(() => Stage(batch, null), cancel);
+            _request.FailPoint("sqlite.staged");
+        }
+    }
+
+    public async ValueTask StageAsync(IAsyncEnumerable<RecordBatch> batches, RefuseRow refuse, CancellationToken cancel)
+    {
+        var refused = new List<(int Row, string Reason)>();
+        await foreach (var batch in batches.WithCancellation(cancel))
+        {
+            await InTurnAsync(() => Stage(batch, refused), cancel);
+            foreach (var (row, reason) in refused)
+            {
+                await refuse(batch, row, reason, cancel);
+            }
+
+            refused.Clear();
             _request.FailPoint("sqlite.staged");
         }
     }
@@ -115,7 +137,8 @@ internal sealed class SqliteLoadSession : ILoadSession
         }
     }
 
-    private bool Stage(RecordBatch batch)
+    // Rows that are refused are listed, if there is a list; else they end it.
+    private bool Stage(RecordBatch batch, List<(int Row, string Reason)>? refused)
     {
         _session.Execute("begin immediate");
         try
@@ -124,6 +147,21 @@ internal sealed class SqliteLoadSession : ILoadSession
             using var insert = _session.Prepare(_publication.InsertStage);
             var (writers, arrays, op) = Bindings(batch);
             for (var row = 0; row < batch.Length; row++)
+            {
+                try
+                {
+                    Insert(row);
+                }
+                catch (EtlException e) when (refused is not null && IsOfRow(e))
+                {
+                    refused.Add((row, e.Message));
+                }
+            }
+
+            _session.Execute("commit");
+            return true;
+
+            void Insert(int row)
             {
                 for (var i = 0; i < writers.Length; i++)
                 {
@@ -137,9 +175,6 @@ internal sealed class SqliteLoadSession : ILoadSession
 
                 insert.Run();
             }
-
-            _session.Execute("commit");
-            return true;
         }
         catch
         {
@@ -147,6 +182,11 @@ internal sealed class SqliteLoadSession : ILoadSession
             throw;
         }
     }
+
+    // None of these messages holds a value of the row.
+    private static bool IsOfRow(EtlException error) => error is SqliteError sqlite
+        ? sqlite.Primary is SQLitePCL.raw.SQLITE_CONSTRAINT or SQLitePCL.raw.SQLITE_TOOBIG or SQLitePCL.raw.SQLITE_MISMATCH
+        : error.Code is "ETL4525" or "ETL4526";
 
     private (CellWriter[] Writers, IArrowArray[] Arrays, StringArray? Op) Bindings(RecordBatch batch)
     {

@@ -129,6 +129,7 @@ internal sealed class SqliteSession : IDisposable
             raw.SQLITE_BUSY or raw.SQLITE_LOCKED => "Another connection holds the file's lock. Wait for it, raise busy_timeout, or set `pragma journal_mode = wal` on the file so that readers do not stop a writer.",
             raw.SQLITE_CANTOPEN => "Look at the connection's path and at the permissions of the file and its folder.",
             raw.SQLITE_READONLY => "The file or its folder is not writable.",
+            raw.SQLITE_FULL => "There is no room left for the file, its journal or SQLite's temporary files: look at the disk, at quotas, and at the folder of SQLITE_TMPDIR.",
             raw.SQLITE_NOTADB => "The file is not an SQLite database.",
             raw.SQLITE_ERROR when sql is not null => $"The statement was: {Shorten(sql)}",
             _ => null,

@@ -28,7 +28,10 @@ internal sealed record SqliteSource(
             ? "exact: everything, in one read transaction"
             : $"every row whose ({string.Join(", ", [Incremental.Cursor, .. Incremental.Key ?? ["key"]])}) is beyond the last one read, in the order of the stored values; "
               + "a change that sets a cursor at or before it is not seen",
-        Fingerprint());
+        Fingerprint())
+    {
+        MayRepeat = Incremental?.NullCursor == NullCursor.Include,
+    };
 
     public RowSchema DescribeOutput(DataContract? contract)
     {

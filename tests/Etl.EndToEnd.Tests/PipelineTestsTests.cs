@@ -168,7 +168,7 @@ public sealed class PipelineTestsTests
         var tested = await project.RunAsync("test", "--format", "junit");
         Assert.That(tested.ExitCode, Is.EqualTo(2), tested.ToString());
         var root = XDocument.Parse(tested.Out).Root!;
-        Assert.That(root.Attributes().Where(a => a.Name != "time").Select(a => a.ToString()), Is.EqualTo(new[] { "tests=\"4\"", "failures=\"3\"", "errors=\"1\"" }));
+        Assert.That(root.Attributes().Select(a => a.ToString()), Is.EqualTo(new[] { "tests=\"4\"", "failures=\"3\"", "errors=\"1\"" }));
         var suites = root.Elements("testsuite").ToDictionary(s => s.Attribute("name")!.Value);
         Assert.That(suites["orders"].Elements("testcase").Select(c => (c.Attribute("name")!.Value, (string?)c.Element("failure")?.Attribute("message"))), Is.EqualTo(new[]
         {
@@ -189,6 +189,20 @@ public sealed class PipelineTestsTests
         Assert.That((one.ExitCode, one.Out), Is.EqualTo((0, one.Out)), one.ToString());
         Assert.That(one.Out, Does.Contain("ok    a parameter decides").And.EndWith("1 test: 1 passed, 0 failed\n"));
         Assert.That((none.ExitCode, none.Error), Is.EqualTo((2, "error ETL4640: no test has 'nonsense' in its name\n  Without --filter all run, and their names are shown.\n")));
+    }
+
+    [Test]
+    public async Task What_generate_proposes_is_pinned_and_passes()
+    {
+        using var project = Project("");
+        project.Replace("orders.yaml", "tests:\n", "");
+        var proposed = await project.RunAsync("test", "orders.yaml", "--generate", "--param", "floor=10");
+        Assert.That(proposed.ExitCode, Is.Zero, proposed.ToString());
+        Golden.Check("commands/test_generate.yaml", proposed.Out, project);
+        project.Write("orders.yaml", project.Read("orders.yaml") + "\n" + proposed.Out);
+        var tested = await project.RunAsync("test");
+        Assert.That(tested.ExitCode, Is.Zero, tested.ToString());
+        Assert.That(tested.Out, Does.EndWith("5 tests: 5 passed, 0 failed\n"));
     }
 
     private static ProjectFolder Project(string tests) => ProjectFolder.With(

@@ -166,7 +166,7 @@ public sealed class PluginTests
         var list = await project.RunAsync("plugins", "list", "--plugins", "plugins");
         Assert.Multiple(() =>
         {
-            Assert.That(list.ExitCode, Is.Not.Zero);
+            Assert.That(list.ExitCode, Is.EqualTo(2));
             foreach (var part in parts)
             {
                 Assert.That(list.Error, Does.Contain(part));

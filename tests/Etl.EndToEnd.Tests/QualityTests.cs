@@ -43,6 +43,7 @@ public sealed class QualityTests
     }
 
     [Test]
+    [Property("Fault", 54)]
     public async Task More_dead_letters_than_allowed_refuse_the_run()
     {
         using var project = SmallShop.Project("duckdb");

@@ -14,6 +14,7 @@ public sealed class StartedCli : IDisposable
     private readonly Task<string> _out;
     private readonly Task<string> _error;
     private readonly ConcurrentQueue<string> _said = new();
+    private bool _isClosed;
 
     public StartedCli(Process process, TimeSpan limit)
     {
@@ -66,6 +67,13 @@ public sealed class StartedCli : IDisposable
         await _process.StandardInput.FlushAsync();
     }
 
+    /// <summary>Reads no more of what it prints, as <c>head</c> does.</summary>
+    public void CloseOutput()
+    {
+        _isClosed = true;
+        _process.StandardOutput.Close();
+    }
+
     public async Task<CliResult> EndAsync()
     {
         using var enough = new CancellationTokenSource(_limit);
@@ -79,7 +87,7 @@ public sealed class StartedCli : IDisposable
             throw new TimeoutException($"etl did not end within {_limit}: {await _out}{await _error}");
         }
 
-        return new CliResult(_process.ExitCode, await _out, await _error);
+        return new CliResult(_process.ExitCode, _isClosed ? "" : await _out, await _error);
     }
 
     public void Dispose()

@@ -40,6 +40,18 @@ public sealed class KillTests
         select x.Target == "postgres" ? data.SetCategory("Integration") : data;
 
     [TestCaseSource(nameof(Planned))]
+    [Property("Fault", 2)]
+    [Property("Fault", 3)]
+    [Property("Fault", 4)]
+    [Property("Fault", 5)]
+    [Property("Fault", 6)]
+    [Property("Fault", 7)]
+    [Property("Fault", 8)]
+    [Property("Fault", 10)]
+    [Property("Fault", 11)]
+    [Property("Fault", 12)]
+    [Property("Fault", 14)]
+    [Property("Fault", 59)]
     public async Task A_run_after_one_that_was_killed_leaves_one_application_of_each_row(string target, string[] points)
     {
         await using var rig = await Rig.CreateAsync(target, seed: points[0].Length);
@@ -84,7 +96,6 @@ public sealed class KillTests
             var report = await rig.SucceedAsync(because);
             run = TimeProvider.System.GetElapsedTime(before);
             await Oracle.HoldsAsync(rig, report, because);
-            TestContext.Progress.WriteLine($"{target}: {killed} kills");
         }
     }
 }

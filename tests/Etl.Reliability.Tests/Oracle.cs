@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Etl.EndToEnd.Tests;
 using NUnit.Framework;
+using NUnit.Framework.Internal;
 
 namespace Etl.Reliability.Tests;
 
@@ -26,6 +27,23 @@ internal static class Oracle
             await EpochsHaveNoGapAsync(rig, because);
             DeadLettersAreThereOnce(rig, because);
             Assert.That(await LeftoversAsync(rig), Is.Empty, $"{because}: left over");
+        }
+    }
+
+    /// <summary>What it has to say against a state; null when it holds.</summary>
+    public static async Task<string?> ObjectionAsync(Rig rig, JsonNode report)
+    {
+        using (new TestExecutionContext.IsolatedContext())
+        {
+            try
+            {
+                await HoldsAsync(rig, report, "control");
+                return null;
+            }
+            catch (Exception e) when (e is AssertionException or MultipleAssertException)
+            {
+                return e.Message;
+            }
         }
     }
 

@@ -30,8 +30,14 @@ internal sealed class PostgresServer : IAsyncDisposable
     public static async Task<PostgresServer> StartAsync()
     {
         var folder = Directory.CreateTempSubdirectory("etl-postgres-").FullName;
-        var lines = await ScriptAsync("postgres-up.sh", folder);
-        return new PostgresServer(lines.Split('\n').Single(l => l.StartsWith("ETL_TEST_POSTGRES=", StringComparison.Ordinal))["ETL_TEST_POSTGRES=".Length..], folder);
+        if (!OperatingSystem.IsWindows())
+        {
+            // The server's own user must get into it.
+            File.SetUnixFileMode(folder, (UnixFileMode)0b111_001_001);
+        }
+
+        var lines = await ScriptAsync("postgres-up.sh", Path.Combine(folder, "cluster"));
+        return new PostgresServer(lines.Split('\n').Single(l => l.StartsWith("ETL_TEST_POSTGRES=", StringComparison.Ordinal))["ETL_TEST_POSTGRES=".Length..], Path.Combine(folder, "cluster"));
     }
 
     /// <summary>A new, empty database.</summary>
@@ -73,11 +79,28 @@ internal sealed class PostgresServer : IAsyncDisposable
         return connection;
     }
 
+    /// <summary>Stops a server of its own without a chance to finish anything, and starts it again with the options that it had.</summary>
+    public async Task CrashAsync()
+    {
+        const string Script = """
+            control=$(ls /usr/lib/postgresql/*/bin/pg_ctl /usr/pgsql-*/bin/pg_ctl 2>/dev/null | sort -V | tail -n 1); control=${control:-$(command -v pg_ctl)}
+            cd / && if [ "$(id -u)" = 0 ]; then set -- runuser -u postgres -- "$control" "$@"; else set -- "$control" "$@"; fi
+            exec "$@" > /dev/null 2>&1 < /dev/null
+            """;
+        using var restart = Process.Start(new ProcessStartInfo("bash", ["-c", Script, "pg_ctl", "-D", DataFolder, "-l", Path.Combine(_folder!, "log"), "-m", "immediate", "-w", "restart"]))!;
+        await restart.WaitForExitAsync();
+        if (restart.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"pg_ctl restart ended with {restart.ExitCode}");
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (_folder is not null)
         {
             await ScriptAsync("postgres-down.sh", _folder);
+            Directory.Delete(Path.GetDirectoryName(_folder)!);
         }
     }
 

@@ -48,8 +48,11 @@ internal sealed class Rig : IAsyncDisposable
     /// <param name="target">Which.</param>
     /// <param name="seed">Of the changes.</param>
     /// <param name="server">Instead of the one that tests share.</param>
-    /// <param name="port">Where the command line reaches the server, if not at its own port.</param>
-    public static async Task<Rig> CreateAsync(string target, int seed = 1, PostgresServer? server = null, int? port = null)
+    /// <param name="source">Stands between the command line and the source.</param>
+    /// <param name="warehouse">Stands between the command line and the target.</param>
+    /// <param name="options">Of both connections of <c>postgres</c>, beside where and who.</param>
+    public static async Task<Rig> CreateAsync(
+        string target, int seed = 1, PostgresServer? server = null, TcpProxy? source = null, TcpProxy? warehouse = null, string options = "")
     {
         var pipeline = SmallShop.Pipeline().Replace("policies:\n", History + "\n", StringComparison.Ordinal);
         if (target == "lake")
@@ -62,7 +65,7 @@ internal sealed class Rig : IAsyncDisposable
         var rig = new Rig(target, seed, project);
         if (target == "postgres")
         {
-            await rig.UseAsync(server ?? PostgresServer.Shared, port);
+            await rig.UseAsync(server ?? PostgresServer.Shared, source, warehouse, options);
         }
         else
         {
@@ -119,9 +122,9 @@ internal sealed class Rig : IAsyncDisposable
     }
 
     /// <summary>Kills a run at a fail point.</summary>
-    public async Task KillAtAsync(string point)
+    public async Task KillAtAsync(string point, int batchRows = 2)
     {
-        var killed = await RunAsync($"{point}:kill,batch_rows=2");
+        var killed = await RunAsync($"{point}:kill,batch_rows={batchRows.ToString(CultureInfo.InvariantCulture)}");
         Assert.That(killed.ExitCode, Is.EqualTo(CliResult.Killed), $"{point}: {killed}");
     }
 
@@ -158,14 +161,14 @@ internal sealed class Rig : IAsyncDisposable
           """
         : SmallShop.Start;
 
-    private async Task UseAsync(PostgresServer server, int? port)
+    private async Task UseAsync(PostgresServer server, TcpProxy? source, TcpProxy? warehouse, string options)
     {
         _server = server;
         Database = await server.CreateDatabaseAsync();
         Project.Environment["SHOP_PASSWORD"] = server.Password;
-        string Connection(string schema) =>
-            $"{{ type: postgres, host: {server.Host}, port: {(port ?? server.Port).ToString(CultureInfo.InvariantCulture)}, database: {Database}, schema: {schema}, user: {server.User}, password: \"${{SHOP_PASSWORD}}\" }}";
-        Project.Write("connections.yaml", Connections(Connection("public"), Connection("dwh")));
+        string Connection(string schema, TcpProxy? proxy) =>
+            $"{{ type: postgres, host: {server.Host}, port: {(proxy?.Port ?? server.Port).ToString(CultureInfo.InvariantCulture)}, database: {Database}, schema: {schema}, user: {server.User}, password: \"${{SHOP_PASSWORD}}\"{(options.Length > 0 ? ", " : "")}{options} }}";
+        Project.Write("connections.yaml", Connections(Connection("public", source), Connection("dwh", warehouse)));
     }
 
     private int Known() => _random.Next(6) == 0 && _step > 0 ? 1000 + _random.Next(_step) : _random.Next(1, 61);

@@ -62,6 +62,7 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
         var found = new List<Diagnostic>();
         foreach (var file in files)
         {
+            cancel.ThrowIfCancellationRequested();
             try
             {
                 await using var compiled = await CompileAsync(scope, file, new Dictionary<string, string>(), null, found.AddRange);
@@ -73,6 +74,7 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
             }
         }
 
+        cancel.ThrowIfCancellationRequested();
         return new ValidationResult(files, [.. found.Distinct()]);
     }
 
@@ -90,10 +92,18 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
         return (IReadOnlyList<TestFileResult>)results;
     });
 
+    public Task<string> ProposeTestsAsync(Scope scope, string pipeline, IReadOnlyDictionary<string, string> parameters, CancellationToken cancel) => Guarded(() =>
+    {
+        var file = Find(pipeline);
+        var project = PipelineRunner.OpenProject(file, EnvironmentOf(scope));
+        return new PipelineTester(project, Factory(scope, project), _redactor, time).ProposeAsync(file, parameters, cancel);
+    });
+
     public async Task<PlanDescription> PlanAsync(PlanRequest request, CancellationToken cancel)
     {
         var warnings = new List<Diagnostic>();
         await using var compiled = await Guarded(() => CompileAsync(request.Scope, Find(request.Pipeline), request.Parameters, request.Date, warnings.AddRange));
+        cancel.ThrowIfCancellationRequested();
         return new PlanDescription(PlanText.Render(compiled), PlanJson.Render(compiled), warnings);
     }
 

@@ -26,6 +26,9 @@ internal interface IEtlApp : IAsyncDisposable
     /// <summary>Runs the tests of files and of all pipelines in folders, embedded; those whose names contain the filter, if there is one.</summary>
     Task<IReadOnlyList<TestFileResult>> TestAsync(Scope scope, IReadOnlyList<string> paths, string? filter, CancellationToken cancel);
 
+    /// <summary>Tests at the edges of a pipeline's types and rules, as YAML.</summary>
+    Task<string> ProposeTestsAsync(Scope scope, string pipeline, IReadOnlyDictionary<string, string> parameters, CancellationToken cancel);
+
     /// <summary>Compiles one pipeline and describes what would run.</summary>
     Task<PlanDescription> PlanAsync(PlanRequest request, CancellationToken cancel);
 

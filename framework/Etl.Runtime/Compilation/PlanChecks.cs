@@ -56,6 +56,11 @@ internal static class PlanChecks
             bag.AddError(load.Stage.ComponentSpan, "ETL3040", $"'{load.Id}' appends what '{string.Join("', '", again)}' reads in full each time: every run would add all rows again", "Make the extract incremental, or use mode: upsert or replace.");
         }
 
+        if (load.Plan.Mode == LoadMode.Append && incremental.FirstOrDefault(s => s.Extractor.Capabilities.MayRepeat) is { } repeating)
+        {
+            bag.AddError(load.Stage.ComponentSpan, "ETL3060", $"'{load.Id}' appends what '{repeating.Id}' may read again: rows would be there twice", "Use mode: upsert, or have each row read once: without an overlap, and without null_cursor: include.");
+        }
+
         if (load.Plan.Mode == LoadMode.Append && load.Schema.HasOp)
         {
             bag.AddError(load.Stage.ComponentSpan, "ETL3048", $"'{load.Id}' appends rows some of which are deletions", "Use mode: upsert, or remove deleted_when.");

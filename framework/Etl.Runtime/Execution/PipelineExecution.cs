@@ -138,7 +138,9 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
         var batchId = $"{settings.RunId}-{_attempt}-{loads[0].Node.Id}";
         await using var resources = Resources(batchId);
         await using var round = new Round(plan, settings, resources);
-        if (!await round.OpenAsync(cancel))
+        var anything = await round.OpenAsync(cancel);
+        _warnings.AddRange(round.Warnings.Except(_warnings));
+        if (!anything)
         {
             NothingNew(loads);
             return null;
@@ -199,6 +201,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
             Progress = settings.Progress,
             FailPoints = settings.FailPoints,
             Tags = Tags,
+            MostRefused = policy?.MaxRows ?? RunResources.DefaultMostRefused,
             // A third for batches in flight, the rest for the queries.
             SegmentMemory = Math.Max(96L << 20, settings.Memory.Bytes * 2 / 3 / segments),
             ChannelMemory = Math.Max(16L << 20, settings.Memory.Bytes / 3 / edges),

@@ -26,6 +26,7 @@ internal sealed class QualityGate(IReadOnlyList<PlanNode> nodes, RunSettings set
             }
         }
 
+        results.AddRange(nodes.OfType<LoadNode>().Where(l => resources.Counts.Rule(l.Id, LoadTask.TargetRule) > 0).Select(l => RowRule(l.Id, LoadTask.TargetRule, RefusalAction.DeadLetter)));
         return results;
     }
 

@@ -27,10 +27,15 @@ internal static class ReportBuilder
     /// <summary>An error as a report tells it.</summary>
     public static ReportError Error(Exception error, Redactor? redactor)
     {
-        var known = error as EtlException;
-        var message = known is null ? $"{error.GetType().Name}: {error.Message}" : error.Message;
+        var known = error as EtlException ?? DiskFull(error);
+        var message = known?.Message ?? $"{error.GetType().Name}: {error.Message}";
         return new ReportError(known?.Code, redactor?.Redact(message) ?? message, known?.Hint, error.Data[Round.StageOf]?.ToString()?.Replace(GraphTyper.FirstHalf, "", StringComparison.Ordinal));
     }
+
+    // Whoever writes a file may meet it: the engine, DuckDB's spilling, a plugin. ENOSPC, and ERROR_DISK_FULL as an HRESULT.
+    private static EtlException? DiskFull(Exception error) => error is IOException { HResult: 28 or unchecked((int)0x80070070) }
+        ? new EtlException("ETL4309", error.Message, "Make room there and run again. Nothing of a load that failed is visible.", error)
+        : null;
 
     /// <summary>The stages of a round, in the order written; with a profile if there is a way to tell how long after the run's start a timestamp was.</summary>
     public static IReadOnlyList<StageReport> Stages(CompiledPipeline pipeline, IReadOnlyList<PlanNode> nodes, RunCounts counts, IReadOnlyDictionary<string, ExtractTask> readers, Func<long, double>? sinceStart)

@@ -22,6 +22,9 @@ internal sealed class Round(RoundPlan plan, RunSettings settings, RunResources r
     /// <summary>Where a source will have been consumed to, by its extract stage.</summary>
     public SourcePosition Reached(string stage) => _extractions[stage].Reached;
 
+    /// <summary>What the extractions warn of.</summary>
+    public IEnumerable<string> Warnings => _extractions.SelectMany(e => e.Value.Warnings.Select(w => $"{e.Key}: {w}"));
+
     /// <summary>What was read, by extract stage.</summary>
     public IReadOnlyDictionary<string, ExtractTask> Readers => _readers;
 
@@ -32,8 +35,16 @@ internal sealed class Round(RoundPlan plan, RunSettings settings, RunResources r
         {
             // The loads of a round stand at one position, so any of their checkpoints tells it.
             var from = settings.FullRefresh ? null : plan.Loads[0].Session.Checkpoint?.Sources.GetValueOrDefault(node.Id);
-            var request = new ExtractRequest(node.Contract, node.Schema, from, resources.BatchRows, SplitsAtATime, resources.Parameters);
-            _extractions.Add(node.Id, await InStage(node.Id, () => node.Extractor.OpenAsync(request, cancel).AsTask()));
+            var request = new ExtractRequest(node.Contract, node.Schema, from, resources.BatchRows, SplitsAtATime, resources.Parameters)
+            {
+                Once = plan.Loads.Any(l => l.Node.Plan.Mode is LoadMode.Append or LoadMode.Changes),
+            };
+            var extraction = await InStage(node.Id, () => node.Extractor.OpenAsync(request, cancel).AsTask());
+            _extractions.Add(node.Id, extraction);
+            foreach (var warning in extraction.Warnings)
+            {
+                resources.Log.ForStage(node.Id).Warn("{warning}", ("warning", warning));
+            }
             settings.FailPoints.Hit("source.opened");
         }
 

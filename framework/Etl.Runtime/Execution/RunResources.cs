@@ -8,6 +8,9 @@ namespace Etl.Runtime.Execution;
 /// <summary>What the nodes of one reading share: the budget, the clock, the counts, the dead letters.</summary>
 internal sealed class RunResources : IAsyncDisposable
 {
+    /// <summary><see cref="MostRefused"/> where no limit is set.</summary>
+    public const long DefaultMostRefused = 10_000;
+
     private readonly Dictionary<Segment, RecordBatch?> _aggregates = [];
     private readonly string _temporary;
 
@@ -50,6 +53,9 @@ internal sealed class RunResources : IAsyncDisposable
     public int BatchRows { get; init; } = DefaultBatchRows;
 
     public long BatchBytes { get; init; } = 16 << 20;
+
+    /// <summary>Rows that a load's target may refuse, each of which costs several tries, before the run is given up.</summary>
+    public required long MostRefused { get; init; }
 
     public RunCounts Counts { get; }
 

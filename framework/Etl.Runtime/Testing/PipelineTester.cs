@@ -27,7 +27,7 @@ public sealed class PipelineTester(Project project, ComponentFactory factory, Re
         // What is wrong with the parameters themselves is told when the pipeline is read.
         var declared = ParamReader.Read(root["params"] as YamlMap, new DiagnosticBag());
         var tests = TestReader.Read(root["tests"], declared, bag);
-        await using var compilations = new Compilations(file, root, project, factory, redactor, bag);
+        await using var compilations = new TestCompilations(file, root, project, factory, redactor, bag);
         var bound = new List<BoundTest>();
         string? id = null;
         foreach (var test in tests.Where(t => filter is null || t.Name.Contains(filter, StringComparison.OrdinalIgnoreCase)))
@@ -58,10 +58,20 @@ public sealed class PipelineTester(Project project, ComponentFactory factory, Re
         return new TestFileResult(file, id, results, []);
     }
 
+    /// <summary>Tests at the edges of the pipeline's types and rules, as a <c>tests:</c> block; throws <see cref="InvalidPipelineException"/>.</summary>
+    public async Task<string> ProposeAsync(string file, IReadOnlyDictionary<string, string> parameters, CancellationToken cancel)
+    {
+        var bag = new DiagnosticBag();
+        var root = YamlReader.ReadFile(file, "pipeline", bag) ?? throw new InvalidPipelineException(bag.Sorted);
+        await using var compilations = new TestCompilations(file, root, project, factory, redactor, bag);
+        var pipeline = await compilations.OfAsync(TestReader.DefaultClock, null, parameters);
+        return pipeline is null || bag.HasErrors ? throw new InvalidPipelineException(bag.Sorted) : await new TestProposer(pipeline, parameters).ProposeAsync(cancel);
+    }
+
     // Warnings are for `etl validate`, and some of them (a password that is not set) mean nothing here.
     private static IReadOnlyList<Diagnostic> Errors(DiagnosticBag bag) => [.. bag.Sorted.Where(d => d.Severity == Severity.Error)];
 
-    private async Task<TestResult> RunAsync(BoundTest test, Compilations compilations, CancellationToken cancel)
+    private async Task<TestResult> RunAsync(BoundTest test, TestCompilations compilations, CancellationToken cancel)
     {
         var started = time.GetTimestamp();
         var folder = Directory.CreateTempSubdirectory("etl-test-");
@@ -90,49 +100,6 @@ public sealed class PipelineTester(Project project, ComponentFactory factory, Re
         finally
         {
             folder.Delete(recursive: true);
-        }
-    }
-
-    // Parameters and the date are compiled into a plan, so tests that share them share it.
-    private sealed class Compilations(string file, YamlMap root, Project project, ComponentFactory factory, Redactor redactor, DiagnosticBag bag) : IAsyncDisposable
-    {
-        private readonly Dictionary<string, CompiledPipeline?> _compiled = [];
-
-        public async ValueTask<CompiledPipeline?> OfAsync(TestRun run)
-        {
-            var zone = TimeZoneInfo.FindSystemTimeZoneById(project.Settings.TimeZone);
-            var date = run.Date ?? DateOnly.FromDateTime(TimeZoneInfo.ConvertTime(run.Clock, zone).DateTime);
-            var key = $"{run.Clock:O} {date:O} {string.Join(' ', run.Params.OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => $"{p.Key}={p.Value}"))}";
-            if (!_compiled.TryGetValue(key, out var compiled))
-            {
-                var context = new RunContext(RunId, date, run.Clock, run.Params);
-                var definition = PipelineReader.Read(file, root, project, context, bag);
-                compiled = definition is null ? null : await CompileAsync(definition);
-                _compiled.Add(key, compiled);
-            }
-
-            return compiled;
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            foreach (var pipeline in _compiled.Values.OfType<CompiledPipeline>())
-            {
-                await pipeline.DisposeAsync();
-            }
-        }
-
-        // The compiler gives nothing for a bag with errors, whosever they are; so it gets one of its own.
-        private async ValueTask<CompiledPipeline?> CompileAsync(PipelineDefinition definition)
-        {
-            var own = new DiagnosticBag();
-            var compiled = await Compiler.CompileAsync(project, definition, factory, redactor, connects: false, own);
-            foreach (var diagnostic in own.Sorted)
-            {
-                bag.Add(diagnostic);
-            }
-
-            return compiled;
         }
     }
 }

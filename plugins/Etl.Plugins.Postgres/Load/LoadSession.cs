@@ -6,7 +6,7 @@ using Npgsql;
 namespace Etl.Plugins.Postgres.Load;
 
 /// <summary>One run's hold on one table. See <see cref="ILoadSession"/>.</summary>
-internal sealed class LoadSession : ILoadSession
+internal sealed class LoadSession : IRefusingLoadSession
 {
     private readonly PostgresConnection _connection;
     private readonly TableName _table;
@@ -46,12 +46,17 @@ internal sealed class LoadSession : ILoadSession
     }
 
     /// <inheritdoc/>
-    public async ValueTask StageAsync(IAsyncEnumerable<RecordBatch> batches, CancellationToken cancel)
+    public ValueTask StageAsync(IAsyncEnumerable<RecordBatch> batches, CancellationToken cancel) => WriteAsync(batches, null, cancel);
+
+    /// <inheritdoc/>
+    public ValueTask StageAsync(IAsyncEnumerable<RecordBatch> batches, RefuseRow refuse, CancellationToken cancel) => WriteAsync(batches, refuse, cancel);
+
+    private async ValueTask WriteAsync(IAsyncEnumerable<RecordBatch> batches, RefuseRow? refuse, CancellationToken cancel)
     {
         var staging = new StagingTable(_request.Key, Fence, Interlocked.Increment(ref _workers));
         try
         {
-            await staging.WriteAsync(_connection, _request.Schema, batches, _key, Register, cancel);
+            await staging.WriteAsync(new StagingRequest(_connection, _table, _request.Schema, _key, _options.Schema), batches, refuse, Register, cancel);
         }
         catch (PostgresException e)
         {

@@ -28,6 +28,11 @@ internal sealed class Publication(
         }
 
         var live = await LiveTable.FindAsync(session, name, cancel);
+        if (live is null && !isFirst && !_replaces)
+        {
+            throw new EtlException("ETL4308", $"the table {name} is gone, and the checkpoint says that rows were loaded into it", "Restore it from a copy, or run with --full-refresh to load it anew.");
+        }
+
         var table = TargetTable.Fit(name, live, request.Schema, key, options.Schema);
         // IF NOT EXISTS would ask for the right to create schemas even where there is nothing to create.
         if (live is null && options.Schema.Create && !(bool)await ScalarAsync($"SELECT to_regnamespace({SqlText.Literal(SqlText.Quote(name.Schema))}) IS NOT NULL", cancel))

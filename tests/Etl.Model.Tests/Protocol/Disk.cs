@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 
 namespace Etl.Model.Tests.Protocol;
 
@@ -22,7 +23,7 @@ internal sealed class Disk : IDisposable
     {
         var path = Path.Combine(Folder, name);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        File.WriteAllText(path, text);
+        File.WriteAllBytes(path, Encoding.UTF8.GetBytes(text));
     }
 
     /// <summary>Keeps the folder as it is now. By another process: closing a file in this one would give SQLite's locks on it back.</summary>

@@ -4,7 +4,8 @@ namespace Etl.Model.Tests.Protocol;
 /// <param name="Name">For test names.</param>
 /// <param name="SeesDeletions">Whether the extraction has <c>deleted_when</c>.</param>
 /// <param name="Targets">In declared order, which is the order of publishing.</param>
-internal sealed record Shape(string Name, bool SeesDeletions, IReadOnlyList<Target> Targets)
+/// <param name="Keeps">What the source keeps of a row that is written again.</param>
+internal sealed record Shape(string Name, bool SeesDeletions, IReadOnlyList<Target> Targets, Keeps Keeps = Keeps.Newest)
 {
     public override string ToString() => Name;
 
@@ -17,7 +18,13 @@ internal sealed record Shape(string Name, bool SeesDeletions, IReadOnlyList<Targ
     /// <summary>Append only, where a row too many or too few stays for ever.</summary>
     public static Shape Append { get; } = new("append", false, [new SqliteTarget("table", Taking.Append), new CsvTarget("files", Taking.Append), new DuckTarget("warehouse", Taking.Append)]);
 
-    public static IReadOnlyList<Shape> All { get; } = [Mirror, History, Append];
+    /// <summary>The source is a log of versions, and the newest of a reading counts.</summary>
+    public static Shape Versions { get; } = new("versions", true, [new SqliteTarget("table", Taking.Delete), new LakeTarget("lake", Taking.Delete)], Keeps.Versions);
+
+    /// <summary>The same, and the pipeline is told that there is one version of each.</summary>
+    public static Shape VersionsTakenForRows { get; } = new("versions taken for rows", true, [new SqliteTarget("table", Taking.Delete)], Keeps.VersionsUnsaid);
+
+    public static IReadOnlyList<Shape> All { get; } = [Mirror, History, Append, Versions];
 
     public string Pipeline => $$"""
         apiVersion: etl/v1
@@ -28,14 +35,15 @@ internal sealed record Shape(string Name, bool SeesDeletions, IReadOnlyList<Targ
             connection: shop
             contract: items.contract.yaml
             with: { table: items, incremental: { cursor: seq{{(SeesDeletions ? ", deleted_when: \"deleted = 1\"" : "")}} } }
+        {{(Keeps == Keeps.Versions ? "  - { id: newest, transform: deduplicate, from: items, with: { key: [id], order_by: [seq desc] } }" : "")}}
           - id: good
             transform: check
-            from: items
+            from: {{(Keeps == Keeps.Versions ? "newest" : "items")}}
             with: { rules: [{ name: not_negative, expect: "value >= 0", on_fail: dead_letter }] }
 
         """ + string.Concat(Targets.Select(t => $"  - {{ id: {t.Name}, from: good, {t.Stage} }}\n"));
 
-    public const string Contract = """
+    public string Contract => $$"""
         apiVersion: v3.0.2
         kind: DataContract
         id: shop.items
@@ -46,10 +54,10 @@ internal sealed record Shape(string Name, bool SeesDeletions, IReadOnlyList<Targ
             physicalName: items
             logicalType: object
             properties:
-              - { name: id, logicalType: integer, required: true, primaryKey: true, primaryKeyPosition: 1, customProperties: [{ property: arrowType, value: int64 }] }
+              - { name: id, logicalType: integer, required: true, {{Key(Keeps != Keeps.Versions)}}customProperties: [{ property: arrowType, value: int64 }] }
               - { name: value, logicalType: integer, required: true, customProperties: [{ property: arrowType, value: int64 }] }
               - { name: deleted, logicalType: integer, required: true, customProperties: [{ property: arrowType, value: int64 }] }
-              - { name: seq, logicalType: integer, required: true, customProperties: [{ property: arrowType, value: int64 }] }
+              - { name: seq, logicalType: integer, required: true, {{Key(Keeps == Keeps.Versions)}}customProperties: [{ property: arrowType, value: int64 }] }
         """;
 
     public const string Connections = """
@@ -60,5 +68,21 @@ internal sealed record Shape(string Name, bool SeesDeletions, IReadOnlyList<Targ
           files: { type: file, root: out/files }
         """;
 
-    public const string Table = "create table items (id integer primary key, value integer not null, deleted integer not null, seq integer not null); pragma journal_mode = wal";
+    public string Table =>
+        $"create table items (id integer not null, value integer not null, deleted integer not null, seq integer not null, primary key ({(Keeps == Keeps.Newest ? "id" : "seq")})); pragma journal_mode = wal";
+
+    private static string Key(bool isKey) => isKey ? "primaryKey: true, primaryKeyPosition: 1, " : "";
+}
+
+/// <summary>What a source keeps of a row that is written again.</summary>
+internal enum Keeps
+{
+    /// <summary>Its newest version.</summary>
+    Newest,
+
+    /// <summary>All versions, of which the pipeline takes the newest.</summary>
+    Versions,
+
+    /// <summary>All versions, which the pipeline does not know: what deduplication is there for.</summary>
+    VersionsUnsaid,
 }

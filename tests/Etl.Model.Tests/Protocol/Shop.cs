@@ -17,16 +17,25 @@ internal sealed class Shop : IDisposable
     private readonly ShopModel _model;
     private readonly HashSet<int> _damaged = [];
 
-    public Shop(Shape shape)
+    private readonly Sabotage _sabotage;
+
+    private readonly Cli? _cli;
+
+    /// <param name="shape">The pipeline.</param>
+    /// <param name="sabotage">What is to go wrong; null for nothing.</param>
+    /// <param name="cli">Runs the pipeline in processes of their own, which are killed; null: in this one.</param>
+    public Shop(Shape shape, Sabotage? sabotage = null, Cli? cli = null)
     {
+        _cli = cli;
         _shape = shape;
+        _sabotage = sabotage ?? Sabotage.None;
         _model = new ShopModel(shape);
         _disk.Write("etl.yaml", "");
         _disk.Write("connections.yaml", Shape.Connections);
-        _disk.Write("items.contract.yaml", Shape.Contract);
+        _disk.Write("items.contract.yaml", shape.Contract);
         _disk.Write("shop.yaml", shape.Pipeline);
         File.WriteAllBytes(Path.Combine(_disk.Folder, "shop.db"), []);
-        Source(Shape.Table);
+        Source(shape.Table);
     }
 
     /// <summary>Plays the steps, then heals what they broke and runs twice: all is as the model says, and nothing is new. Throws what is wrong.</summary>
@@ -46,6 +55,9 @@ internal sealed class Shop : IDisposable
         Require((await RunAsync(_ => { })).Status == RunStatus.NothingNew, "a run after the last one finds something new");
     }
 
+    /// <summary>The versions of the lake's log, as text.</summary>
+    public IReadOnlyList<string> LakeLog() => [.. Directory.GetFiles(Path.Combine(_disk.Folder, "out", "files", "lake", "_delta_log")).Order(StringComparer.Ordinal).Select(File.ReadAllText)];
+
     public void Dispose() => _disk.Dispose();
 
     private async Task TakeAsync(Step step)
@@ -64,6 +76,7 @@ internal sealed class Shop : IDisposable
                 Step.Crash crash => CrashAsync(crash),
                 Step.LostAnswer lost => LostAnswerAsync(lost),
                 Step.Rival rival => RivalAsync(rival),
+                Step.Successor successor => SuccessorAsync(successor),
                 _ => throw new InvalidOperationException($"{step} is unknown"),
             });
         }
@@ -120,7 +133,7 @@ internal sealed class Shop : IDisposable
         var blocked = Blocked(refresh);
         // Each group of targets reads at a snapshot of its own.
         var groups = _model.Targets.Select((t, i) => (t.Position, t.Epoch, Index: i)).GroupBy(t => refresh ? null : t.Epoch == 0 ? "never" : $"after {t.Position}").Select(g => g.Select(t => t.Index).ToList()).ToList();
-        var expected = _model.Targets.ToArray();
+        var expected = _model.Targets.Select((_, i) => _model.After(i, refresh, _model.Source)).ToArray();
         var group = 0;
         void Snapshot()
         {
@@ -174,6 +187,14 @@ internal sealed class Shop : IDisposable
         var visits = 0;
         var published = 0;
         var died = false;
+        if (_cli is not null)
+        {
+            var ended = await _cli.RunAsync(_disk.Folder, crash.Refresh, crash.Point);
+            Require(ended is null or { Status: RunStatus.Succeeded or RunStatus.NothingNew }, $"the run ended as {(ended is null ? "" : Text(ended))}");
+            Adopt(crash.Refresh, 0, _shape.Targets.Count);
+            return;
+        }
+
         if (Blocked(crash.Refresh) is not null)
         {
             await SettleAsync(crash.Refresh, _ => { });
@@ -202,6 +223,7 @@ internal sealed class Shop : IDisposable
         if (died)
         {
             _disk.Thaw();
+            _sabotage.AfterCrash(_disk.Folder, crash.Point);
             // At publish.after, the one that was published is not counted yet.
             Adopt(crash.Refresh, published + (crash.Point == "publish.after" ? 1 : 0), published + (crash.Point is "publish.after" || IsCommitPoint(crash.Point) ? 1 : 0));
         }
@@ -242,39 +264,39 @@ internal sealed class Shop : IDisposable
 
     private async Task RivalAsync(Step.Rival rival)
     {
+        RunReport? second = null;
+        await SettleAsync(refresh: false, point =>
+        {
+            if (point == rival.Point && second is null)
+            {
+                second = RunAsync(_ => { }, refresh: false, Elsewhere).GetAwaiter().GetResult();
+            }
+        });
+        Require(second is null or { Status: RunStatus.Failed }, "a target was taken, and a second run was let in");
+    }
+
+    private async Task SuccessorAsync(Step.Successor successor)
+    {
         if (Blocked(refresh: false) is not null)
         {
             await SettleAsync(refresh: false, _ => { });
             return;
         }
 
-        var ready = _model.Targets.ToArray();
         RunReport? second = null;
-        var first = await RunAsync(point =>
+        await RunAsync(point =>
         {
-            if (point == rival.Point && second is null)
+            if (point == successor.Point && second is null)
             {
-                if (rival.Expired)
-                {
-                    ForEachTarget(t => t.Expire(_disk.Folder));
-                }
-
+                Adopt(refresh: false, 0, _shape.Targets.Count);
+                Write(successor.Row);
+                ForEachTarget(t => t.Expire(_disk.Folder));
                 second = RunAsync(_ => { }, refresh: false, Elsewhere).GetAwaiter().GetResult();
             }
         });
-        var hasLease = _shape.Targets.Any(t => t.HasLease);
-        var news = Enumerable.Range(0, ready.Length).Any(i => _model.After(i, false, _model.Source) != _model.Targets[i]);
         Adopt(refresh: false, 0, _shape.Targets.Count);
-        Require(Enumerable.Range(0, ready.Length).All(i => _model.After(i, false, _model.Source) == _model.Targets[i]), "of two runs, none published it all");
-        if (second is not null && !rival.Expired && hasLease)
-        {
-            Require(second.Status == RunStatus.Failed, $"the target was taken, and a second run ended as {Text(second)}");
-            Require(first.Status == (news ? RunStatus.Succeeded : RunStatus.NothingNew), $"a second run was refused, and the first ended as {Text(first)}");
-        }
-        else if (second is not null)
-        {
-            Require(second.Status is RunStatus.Succeeded or RunStatus.NothingNew, $"the leases had run out, and the second run ended as {Text(second)}");
-        }
+        Require(Enumerable.Range(0, _shape.Targets.Count).All(i => _model.After(i, false, _model.Source) == _model.Targets[i]), "of two runs, none published it all");
+        Require(second is null or { Status: RunStatus.Succeeded }, $"the leases had run out, and a second run ended as {(second is null ? "" : Text(second))}");
     }
 
     // Why no run may publish now; null when it may.
@@ -341,10 +363,24 @@ internal sealed class Shop : IDisposable
         }
     }
 
-    private Task<RunReport> RunAsync(Action<string> visit, bool refresh = false, ProcessIdentity? process = null) =>
-        new PipelineRunner([], TimeProvider.System) { Shared = LoadedPlugins.Catalog }.RunAsync(
-            new PipelineRunRequest(Path.Combine(_disk.Folder, "shop.yaml")) { FullRefresh = refresh, FailPoints = new FailPoints(visit), Process = process ?? ProcessIdentity.Current },
+    private Task<RunReport> RunAsync(Action<string> visit, bool refresh = false, ProcessIdentity? process = null)
+    {
+        if (_cli is not null)
+        {
+            return _cli.EndAsync(_disk.Folder, refresh);
+        }
+
+        var sabotage = _sabotage.OfRun(_disk.Folder);
+        var points = new FailPoints(point =>
+        {
+            sabotage.Before(point);
+            visit(point);
+            sabotage.After(point);
+        });
+        return new PipelineRunner([], TimeProvider.System) { Shared = LoadedPlugins.Catalog }.RunAsync(
+            new PipelineRunRequest(Path.Combine(_disk.Folder, "shop.yaml")) { FullRefresh = refresh, FailPoints = points, Process = process ?? ProcessIdentity.Current },
             CancellationToken.None);
+    }
 
     private static string Text(RunReport report) => $"{report.Status}: {report.Error?.Code} {report.Error?.Message}";
 

@@ -39,21 +39,26 @@ internal enum Taking
 /// <summary>The promise in a dictionary: what the targets hold if each row version that was read takes effect once.</summary>
 internal sealed class ShopModel(Shape shape)
 {
-    private readonly SortedDictionary<int, Row> _source = [];
+    private readonly List<Row> _source = [];
     private long _seq;
 
     public TargetState[] Targets { get; } = [.. shape.Targets.Select(_ => TargetState.Empty)];
 
-    public IReadOnlyList<Row> Source => [.. _source.Values];
+    public IReadOnlyList<Row> Source => [.. _source];
 
     public Row Write(Step.Write write)
     {
         var row = new Row(write.Id, write.Value, write.Deleted, ++_seq);
-        _source[row.Id] = row;
+        if (shape.Keeps == Keeps.Newest)
+        {
+            Remove(row.Id);
+        }
+
+        _source.Add(row);
         return row;
     }
 
-    public void Remove(int id) => _source.Remove(id);
+    public void Remove(int id) => _source.RemoveAll(r => r.Id == id);
 
     /// <summary>What target <paramref name="index"/> is after a run that reads <paramref name="source"/>; the same when nothing is new for it.</summary>
     public TargetState After(int index, bool refresh, IReadOnlyList<Row> source)
@@ -65,10 +70,11 @@ internal sealed class ShopModel(Shape shape)
             return before;
         }
 
+        var newest = read.GroupBy(r => r.Id).Select(versions => versions.MaxBy(r => r.Seq)!).ToList();
         var taking = shape.Targets[index].Taking;
-        var deletions = read.Where(r => r.Deleted && shape.SeesDeletions).ToList();
-        var refused = read.Except(deletions).Where(r => r.Value < 0).ToList();
-        var good = read.Except(deletions).Except(refused).ToList();
+        var deletions = newest.Where(r => r.Deleted && shape.SeesDeletions).ToList();
+        var refused = newest.Except(deletions).Where(r => r.Value < 0).ToList();
+        var good = newest.Except(deletions).Except(refused).ToList();
         var rows = refresh ? [] : before.Rows;
         var epoch = before.Epoch + 1;
         rows = taking switch

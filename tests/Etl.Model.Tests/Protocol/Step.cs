@@ -23,8 +23,11 @@ internal abstract record Step
     /// <summary>A run in which the connection breaks during the nth commit, which was done or was not.</summary>
     public sealed record LostAnswer(int Visit, bool Committed) : Step;
 
-    /// <summary>A second run of the pipeline, from its start to its end, while the first stands at a point; its leases hold, or have run out.</summary>
-    public sealed record Rival(string Point, bool Expired) : Step;
+    /// <summary>A second run of the pipeline, from its start to its end, while the first stands at a point, with its leases.</summary>
+    public sealed record Rival(string Point) : Step;
+
+    /// <summary>The same, and the first one's leases have run out, and a row is new.</summary>
+    public sealed record Successor(string Point, Write Row) : Step;
 
     /// <summary>A row is written while a run stands at a point.</summary>
     public sealed record WriteDuring(string Point, Write Row) : Step;
@@ -45,22 +48,38 @@ internal static class Steps
 
     private static readonly string[] BetweenTransactions = ["lease.taken", "snapshot.taken", "staged", "dead_letters.written", "publish.before", "publish.after"];
 
+    private static readonly Gen<Step> Writes = Write.Select(w => (Step)w);
+
+    private static readonly Gen<Step> Runs = Gen.Const((Step)new Step.Run());
+
+    /// <summary>Changes, runs, and runs that go through what <paramref name="faults"/> gives.</summary>
+    public static Gen<Step[]> With(params Step[] faults) => Gen.Frequency((4, Writes), (1, Runs), (3, Gen.OneOf([.. faults.Select(Gen.Const)]))).Array[2, 12];
+
+    /// <summary>What can be done to the command line from outside: it is killed at the first visit of a point.</summary>
+    public static Gen<Step[]> ForCli(Shape shape) => Gen.Frequency(
+        (4, Writes),
+        (1, Runs),
+        (3, Gen.Select(OneOf(Points(shape)), Gen.Int[0, 4], (point, refresh) => (Step)new Step.Crash(point, 1, refresh == 0, Elsewhere: false)))).Array[3, 7];
+
+    /// <summary>All that can happen.</summary>
     public static Gen<Step[]> Of(Shape shape)
     {
-        var write = Write.Select(w => (Step)w);
-        var points = BetweenTransactions.Concat(shape.Targets.SelectMany(t => t.Points)).Distinct().ToArray();
+        var points = Points(shape);
         return Gen.Frequency(
-            (9, write),
+            (9, Writes),
             (1, Gen.Int[1, 4].Select(id => (Step)new Step.Remove(id))),
-            (4, Gen.Const((Step)new Step.Run())),
+            (4, Runs),
             (1, Gen.Const((Step)new Step.FullRefresh())),
             (4, Gen.Select(OneOf(points), Gen.Int[1, 2], Gen.Int[0, 4], Gen.Int[0, 2], (point, visit, refresh, elsewhere) => (Step)new Step.Crash(point, visit, refresh == 0, elsewhere == 0))),
             (1, Gen.Select(Gen.Int[1, 2], Gen.Bool, (visit, committed) => (Step)new Step.LostAnswer(visit, committed))),
-            (1, Gen.Select(OneOf(BetweenTransactions), Gen.Bool, (point, expired) => (Step)new Step.Rival(point, expired))),
+            (1, OneOf(BetweenTransactions).Select(point => (Step)new Step.Rival(point))),
+            (1, Gen.Select(OneOf(BetweenTransactions), Write, (point, row) => (Step)new Step.Successor(point, row))),
             (1, Gen.Select(OneOf("lease.taken", "snapshot.taken", "staged", "publish.before"), Write, (point, row) => (Step)new Step.WriteDuring(point, row))),
             (1, Gen.Const((Step)new Step.Expire())),
             (1, Gen.Int[0, shape.Targets.Count - 1].Select(t => (Step)new Step.Damage(t)))).Array[2, 12];
     }
+
+    private static string[] Points(Shape shape) => [.. BetweenTransactions.Concat(shape.Targets.SelectMany(t => t.Points)).Distinct()];
 
     private static Gen<string> OneOf(params string[] names) => Gen.Int[0, names.Length - 1].Select(i => names[i]);
 }

@@ -47,17 +47,17 @@ internal abstract record Target(string Name, Taking Taking)
         _ => "mode: upsert, key: [id], on_excluded: delete",
     };
 
-    protected static TargetState State(IReadOnlyList<long> epochs, string? checkpoint, IEnumerable<string> rows)
+    protected TargetState State(IReadOnlyList<long> epochs, string? checkpoint, IEnumerable<string> rows)
     {
         if (!epochs.SequenceEqual(Enumerable.Range(1, epochs.Count).Select(n => (long)n)))
         {
-            throw new InvalidOperationException($"epochs are {string.Join(", ", epochs)}");
+            throw new CounterexampleException($"epochs of {Name} are {string.Join(", ", epochs)}");
         }
 
         var stored = checkpoint is null ? null : Checkpoint.Parse(checkpoint);
         if ((stored?.N ?? 0) != epochs.Count)
         {
-            throw new InvalidOperationException($"the checkpoint is of epoch {stored?.N ?? 0}, and there are {epochs.Count}");
+            throw new CounterexampleException($"the checkpoint of {Name} is of epoch {stored?.N ?? 0}, and there are {epochs.Count}");
         }
 
         var position = stored?.Sources["items"].Position["values"]?[0]?["value"]?.GetValue<string>();

@@ -62,6 +62,7 @@ internal sealed class DuckDbExtractorTests
     [TestCase(NullCursor.Include, 2)]
     [TestCase(NullCursor.Skip, 1)]
     [TestCase(NullCursor.Fail, -1)]
+    [Property("Fault", 51)]
     public async Task Null_cursors_are_treated_as_said(NullCursor nulls, int expected)
     {
         _file.Sql("DELETE FROM items WHERE id > 1");

@@ -57,6 +57,15 @@ internal sealed class DuckDbLoaderTests
     }
 
     [Test]
+    public async Task A_full_refresh_without_rows_empties_no_table_and_fills_an_empty_one_with_nothing()
+    {
+        await Load(TableLoadMode.Upsert, 1, DuckDbFile.Orders, [], fullRefresh: true);
+        await Load(TableLoadMode.Upsert, 2, DuckDbFile.Orders, [DuckDbFile.Batch((1, "a", 1))]);
+        Assert.That(async () => await Load(TableLoadMode.Upsert, 3, DuckDbFile.Orders, [], fullRefresh: true), Throws.InstanceOf<EtlException>().With.Property("Code").EqualTo("ETL4419"));
+        Assert.That(_file.Sql("SELECT id FROM orders"), Is.EqualTo("1"));
+    }
+
+    [Test]
     public async Task The_same_epoch_is_refused_a_second_time()
     {
         await Load(TableLoadMode.Append, 1, DuckDbFile.Orders, [DuckDbFile.Batch((1, "a", 1))]);

@@ -131,6 +131,13 @@ public sealed class CsvTests
     }
 
     [Test]
+    public async Task A_session_that_is_given_nothing_leaves_nothing()
+    {
+        await (await OpenAsync(new() { Path = "out", Mode = CsvLoadMode.Append }, Rows)).DisposeAsync();
+        Assert.That(Directory.EnumerateFileSystemEntries(_folder), Is.Empty);
+    }
+
+    [Test]
     public async Task Append_adds_a_file_and_replace_leaves_one()
     {
         var append = new CsvLoadOptions { Path = "out", Mode = CsvLoadMode.Append };

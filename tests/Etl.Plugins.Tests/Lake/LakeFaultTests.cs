@@ -10,6 +10,7 @@ public class LakeFaultTests
     private static readonly CheckpointKey Other = new("test", "others", "lake");
 
     [Test]
+    [Property("Fault", 15)]
     public async Task A_lost_answer_is_resolved_by_reading_the_log()
     {
         var table = new LakeTable(LakeTable.Upsert());
@@ -183,6 +184,7 @@ public class LakeFaultTests
     }
 
     [Test]
+    [Property("Fault", 36)]
     public async Task Bytes_that_the_store_lost_are_found_before_the_commit()
     {
         var table = new LakeTable(LakeTable.Upsert());

@@ -97,6 +97,17 @@ public class ParquetLoaderTests
     }
 
     [Test]
+    public async Task A_full_refresh_without_rows_empties_no_table_and_fills_an_empty_one_with_nothing()
+    {
+        var table = new LakeTable(LakeTable.Upsert());
+        await table.LoadAsync([], fullRefresh: true);
+        await table.LoadAsync(Two);
+        var error = await Assert.ThrowsAsync<EtlException>(() => table.LoadAsync([], fullRefresh: true));
+        Assert.That(error!.Code, Is.EqualTo("ETL4562"));
+        Assert.That(table.Read(), Is.EqualTo(LakeTable.Text(Two)));
+    }
+
+    [Test]
     public async Task A_full_refresh_replaces_the_table_whatever_the_mode()
     {
         var table = new LakeTable(LakeTable.Upsert());

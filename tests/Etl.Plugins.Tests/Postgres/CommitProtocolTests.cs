@@ -152,13 +152,17 @@ public sealed class CommitProtocolTests
     }
 
     [Test]
-    public async Task A_checkpoint_that_was_edited_is_refused()
+    public async Task A_checkpoint_that_was_edited_is_refused_except_by_a_full_refresh_which_goes_on_behind_it()
     {
         await using var db = await TestDatabase.CreateAsync();
         await db.RunAsync(Source);
         await Steps.CopyAsync(db.Table("s"), db.Loader("t", TableLoadMode.Append), await db.ContractAsync("s"));
         await db.RunAsync("UPDATE _etl.checkpoint SET checkpoint = replace(checkpoint, '\"n\":1', '\"n\":7')");
         Assert.That(async () => await StagedAsync(db), Throws.TypeOf<EtlException>().With.Property("Code").EqualTo("ETL6001"));
+
+        var request = Steps.Request(db.Table("s").DescribeOutput(await db.ContractAsync("s"))) with { FullRefresh = true };
+        await using var load = await db.Loader("t", TableLoadMode.Append).OpenAsync(request, CancellationToken.None);
+        Assert.That((load.Checkpoint!.N, load.Checkpoint.Sources), Is.EqualTo((1L, new Dictionary<string, SourcePosition>())));
     }
 
     [Test]

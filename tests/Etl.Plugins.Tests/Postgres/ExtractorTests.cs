@@ -10,7 +10,7 @@ public sealed class ExtractorTests
 {
     private const string Source = "CREATE TABLE s (id int PRIMARY KEY, v text, at timestamptz); INSERT INTO s SELECT g, repeat('x', 500), '2024-01-01'::timestamptz + g * interval '1 s' FROM generate_series(1, 80000) g;";
 
-    private static readonly IncrementalOptions ByAt = new() { Cursor = "at" };
+    private static readonly PostgresIncrementalOptions ByAt = new() { Cursor = "at" };
 
     [Test]
     public async Task Splits_see_one_snapshot_while_others_write()
@@ -43,6 +43,7 @@ public sealed class ExtractorTests
     }
 
     [Test]
+    [Property("Fault", 51)]
     public async Task An_increment_holds_what_changed_whatever_its_cursor_says()
     {
         await using var db = await TestDatabase.CreateAsync();
@@ -91,6 +92,7 @@ public sealed class ExtractorTests
     }
 
     [Test]
+    [Property("Fault", 66)]
     public async Task A_position_of_another_table_or_from_the_future_is_refused()
     {
         await using var db = await TestDatabase.CreateAsync();

@@ -9,7 +9,7 @@ public sealed class LoaderTests
     private const string Source =
         "CREATE TABLE s (id int PRIMARY KEY, v text, deleted boolean NOT NULL DEFAULT false, at timestamptz NOT NULL DEFAULT now()); INSERT INTO s (id, v) SELECT g, 'v' || g FROM generate_series(1, 5000) g;";
 
-    private static readonly IncrementalOptions ByAt = new() { Cursor = "at", DeletedWhen = "deleted" };
+    private static readonly PostgresIncrementalOptions ByAt = new() { Cursor = "at", DeletedWhen = "deleted" };
 
     [Test]
     public async Task Upsert_inserts_updates_and_deletes_what_changed_and_nothing_else()

@@ -35,6 +35,8 @@ internal sealed class ScriptedApp : IEtlApp
 
     public Task<IReadOnlyList<TestFileResult>> TestAsync(Scope scope, IReadOnlyList<string> paths, string? filter, CancellationToken cancel) => Reply<IReadOnlyList<TestFileResult>>(scope, (string.Join(' ', paths), filter));
 
+    public Task<string> ProposeTestsAsync(Scope scope, string pipeline, IReadOnlyDictionary<string, string> parameters, CancellationToken cancel) => Reply<string>(scope, pipeline);
+
     public Task<PlanDescription> PlanAsync(PlanRequest request, CancellationToken cancel) => Reply<PlanDescription>(request.Scope, request);
 
     public Task<string> LineageAsync(Scope scope, IReadOnlyList<string> pipelines, string format, string? column, bool downstream, CancellationToken cancel) => Reply<string>(scope, pipelines);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Etl.Cli.Problems;
 using Etl.Contracts;
 using Etl.Runtime.Testing;
 
@@ -17,16 +18,29 @@ internal static class TestCommand
 
     private static readonly Option<string> Format = SharedOptions.Choice("--format", "How results are written.", "text", "json", "junit");
 
+    private static readonly Option<bool> Generate = new("--generate") { Description = "Prints tests at the edges of the types and rules of one pipeline, to choose from; runs none." };
+
     public static Command Create(CliHost host)
     {
         var command = new Command("test", "Runs the tests that pipelines hold, without connecting to anything.")
         {
-            Paths, Filter, Format, SharedOptions.Environment, SharedOptions.Plugins,
+            Paths, Filter, Format, Generate, SharedOptions.Parameters, SharedOptions.Environment, SharedOptions.Plugins,
         };
         host.Handle(command, async call =>
         {
             var paths = call.Parse.GetValue(Paths) is { Length: > 0 } given ? given : ["."];
             var filter = call.Parse.GetValue(Filter);
+            var parameters = SharedOptions.ParametersOf(call.Parse);
+            if (call.Parse.GetValue(Generate))
+            {
+                return await GenerateAsync(call, paths, filter, parameters);
+            }
+
+            if (parameters.Count > 0)
+            {
+                throw Invocation.Usage("--param goes with --generate", "A test has its own `params`.");
+            }
+
             var files = await call.App.TestAsync(call.Scope, paths, filter, call.Cancel);
             if (filter is not null && !files.Any(f => f.Tests.Count > 0 || IsWrong(f)))
             {
@@ -39,6 +53,17 @@ internal static class TestCommand
         return command;
     }
 
+    private static async Task<int> GenerateAsync(Invocation call, string[] paths, string? filter, IReadOnlyDictionary<string, string> parameters)
+    {
+        if (paths is not [var pipeline] || filter is not null)
+        {
+            throw Invocation.Usage("--generate takes one pipeline, and no --filter", "For example: etl test orders.yaml --generate");
+        }
+
+        call.Print(await call.App.ProposeTestsAsync(call.Scope, pipeline, parameters, call.Cancel));
+        return ExitCode.Done;
+    }
+
     private static void Write(Invocation call, IReadOnlyList<TestFileResult> files, string format)
     {
         if (format == "json")
@@ -49,7 +74,7 @@ internal static class TestCommand
 
         if (format == "junit")
         {
-            call.Print(JUnit.Write(files));
+            call.Print(TestReport.Write(files, RepositoryPaths.OfCurrentFolder()));
         }
         else
         {

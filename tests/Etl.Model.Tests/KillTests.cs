@@ -1,0 +1,33 @@
+using System.Globalization;
+using CsCheck;
+using Etl.Model.Tests.Protocol;
+using NUnit.Framework;
+
+namespace Etl.Model.Tests;
+
+/// <summary>
+/// The same model against the command line, killed by SIGKILL: what <see cref="Disk"/> cannot imitate. ETL_MODEL_KILLS asks for another number of sequences
+/// for each pipeline.
+/// </summary>
+public sealed class KillTests
+{
+    private static readonly int Sequences = int.Parse(Environment.GetEnvironmentVariable("ETL_MODEL_KILLS") ?? "3", CultureInfo.InvariantCulture);
+
+    private static IEnumerable<Shape> Shapes() => [Shape.Mirror, Shape.Append];
+
+    [TestCaseSource(nameof(Shapes))]
+    public async Task After_any_sequence_of_kills_each_target_holds_one_application_of_each_row(object shape)
+    {
+        var of = (Shape)shape;
+        var cli = await Cli.FindAsync();
+        await Steps.ForCli(of).SampleAsync(
+            async steps =>
+            {
+                using var shop = new Shop(of, cli: cli);
+                await shop.PlayAsync(steps);
+            },
+            iter: Sequences,
+            threads: 1,
+            print: steps => string.Join("\n", steps.Select(s => s.ToString())));
+    }
+}

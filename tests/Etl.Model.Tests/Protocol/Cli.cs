@@ -1,0 +1,49 @@
+using System.Diagnostics;
+using Etl.Runtime.Reports;
+
+namespace Etl.Model.Tests.Protocol;
+
+/// <summary>The command line as it ships: that of ETL_CLI (an <c>etl.dll</c>), or the one that <c>tools/etl</c> publishes.</summary>
+internal sealed class Cli
+{
+    private const int Killed = 137;
+    private readonly string _dll;
+
+    private Cli(string dll) => _dll = dll;
+
+    public static async Task<Cli> FindAsync()
+    {
+        if (Environment.GetEnvironmentVariable("ETL_CLI") is { Length: > 0 } given)
+        {
+            return new Cli(given);
+        }
+
+        using var build = Process.Start(new ProcessStartInfo(Path.Combine(LoadedPlugins.Repository, "tools", "etl"), ["--version"]) { RedirectStandardOutput = true })!;
+        await build.StandardOutput.ReadToEndAsync();
+        await build.WaitForExitAsync();
+        return build.ExitCode == 0
+            ? new Cli(Path.Combine(LoadedPlugins.Repository, "artifacts", "cli", "etl.dll"))
+            : throw new InvalidOperationException($"tools/etl --version ended with {build.ExitCode}");
+    }
+
+    /// <summary>A run that comes to its end.</summary>
+    public async Task<RunReport> EndAsync(string folder, bool refresh) =>
+        await RunAsync(folder, refresh, null) ?? throw new CounterexampleException("the run was killed by somebody else");
+
+    /// <summary>A run that is killed by SIGKILL where it comes to a point; null when it did.</summary>
+    public async Task<RunReport?> RunAsync(string folder, bool refresh, string? point)
+    {
+        var start = new ProcessStartInfo("dotnet", [_dll, "run", "shop.yaml", "--output", "json", .. refresh ? ["--full-refresh"] : Array.Empty<string>()])
+        {
+            WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true,
+        };
+        start.Environment["ETL_FAILPOINT"] = point is null ? "" : $"{point}:kill";
+        using var run = Process.Start(start)!;
+        var errors = run.StandardError.ReadToEndAsync();
+        var report = await run.StandardOutput.ReadToEndAsync();
+        await run.WaitForExitAsync();
+        return run.ExitCode == Killed && point is not null ? null
+            : report.Length > 0 ? JsonReport.Parse(report)
+            : throw new CounterexampleException($"exit {run.ExitCode}: {await errors}");
+    }
+}

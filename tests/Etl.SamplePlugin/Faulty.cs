@@ -1,0 +1,86 @@
+using System.Runtime.CompilerServices;
+using System.Text.Json.Nodes;
+using Apache.Arrow;
+using Apache.Arrow.Types;
+using Etl.Contracts;
+using Etl.Contracts.Arrow;
+
+namespace Etl.SamplePlugin;
+
+/// <summary>Gives one batch and then fails in the way that it is told to, as plugins do.</summary>
+[Extractor("faulty", "Gives a hundred numbers and then fails: throws, or takes the process with it.")]
+public sealed class Faulty(FaultyOptions options) : IExtractor
+{
+    private const string Kind = "sample.faulty/1";
+
+    /// <inheritdoc/>
+    public ExtractorCapabilities Capabilities { get; } = new(Kind, Incremental: false, "none", "faulty");
+
+    /// <inheritdoc/>
+    public RowSchema DescribeOutput(DataContract? contract) => new(new Schema([new Field("number", Int64Type.Default, false)], null), ["number"]);
+
+    /// <inheritdoc/>
+    public ValueTask<IExtraction> OpenAsync(ExtractRequest request, CancellationToken cancel) => ValueTask.FromResult<IExtraction>(new Extraction(options.Fault, request));
+
+    private sealed class Extraction(Fault fault, ExtractRequest request) : IExtraction
+    {
+        public IReadOnlyList<Split> Splits { get; } = [new Split("all", [])];
+
+        public SourcePosition Reached { get; } = new(Kind, "faulty", new JsonObject());
+
+        public long? EstimatedRows => null;
+
+        public async IAsyncEnumerable<RecordBatch> ReadAsync(Split split, [EnumeratorCancellation] CancellationToken cancel)
+        {
+            using (var builder = new RecordBatchBuilder(request.Schema.Arrow, 100))
+            {
+                for (var number = 0L; number < 100; number++)
+                {
+                    builder[0].Append(number);
+                }
+
+                yield return builder.Build();
+            }
+
+            await Task.Yield();
+            switch (fault)
+            {
+                case Fault.Throw: throw new InvalidOperationException("the plugin threw");
+                case Fault.Exit: Environment.Exit(0); break;
+                case Fault.FailFast: Environment.FailFast("the plugin gave up"); break;
+                case Fault.StackOverflow: Dive(1); break;
+            }
+        }
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+        private static int Dive(int depth) => depth <= 0 ? 0 : Dive(depth + 1) + depth;
+    }
+}
+
+/// <summary>How a plugin fails.</summary>
+public enum Fault
+{
+    /// <summary>Not at all.</summary>
+    None,
+
+    /// <summary>An exception that it does not catch.</summary>
+    Throw,
+
+    /// <summary>The process ends, as if all were well.</summary>
+    Exit,
+
+    /// <summary>The process ends at once.</summary>
+    FailFast,
+
+    /// <summary>The process ends, and nothing can catch it.</summary>
+    StackOverflow,
+}
+
+/// <summary>Options of <see cref="Faulty"/>.</summary>
+public sealed record FaultyOptions
+{
+    /// <summary>Which.</summary>
+    [Option("How it fails: none, throw, exit, fail_fast, stack_overflow.")]
+    public Fault Fault { get; init; }
+}
