@@ -3,6 +3,7 @@
 #
 #   tools/postgres-up.sh FOLDER [PORT [PRIMARY]]   FOLDER is made and belongs to this cluster alone; PORT is a free one when absent or '';
 #                                                  PRIMARY is the FOLDER of a running cluster, of which this becomes a hot standby
+#   ETL_POSTGRES_OPTIONS="-c name=value"          more settings, over those below
 #   tools/postgres-down.sh FOLDER                  stops it and deletes the folder
 #
 # As root the server runs as the user postgres (it refuses to run as root), otherwise as you.
@@ -60,7 +61,7 @@ for _ in $(seq "${attempts:-10}"); do
         if listens "$port"; then continue; fi
     fi
     # Durability against a power cut is no subject of a test cluster; against a killed server it holds without fsync too.
-    if as_owner "$binaries/pg_ctl" -D "$folder/data" -w -l "$folder/log" -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$folder -c fsync=off -c wal_level=logical -c max_prepared_transactions=50 -c max_connections=200 -c max_wal_size=4GB" start >/dev/null; then
+    if as_owner "$binaries/pg_ctl" -D "$folder/data" -w -l "$folder/log" -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$folder -c fsync=off -c wal_level=logical -c max_prepared_transactions=50 -c max_connections=200 -c max_wal_size=4GB ${ETL_POSTGRES_OPTIONS:-}" start >/dev/null; then
         echo "PGHOST=127.0.0.1"
         echo "PGPORT=$port"
         echo "PGUSER=etl"

@@ -89,6 +89,12 @@ public sealed record LoadRequest(
     CheckpointKey Key, RowSchema Schema, string RunId, bool FullRefresh, string Owner, TimeSpan LeaseFor, Action<string> FailPoint, string? GoneOwner = null)
 {
     /// <summary>
+    /// Called, one thread at a time, when a step of <see cref="ILoadSession.PublishAsync"/> has ended, with its name in a few words; who runs the load takes the
+    /// time between the calls. Optional: what no step tells is a publish's remainder.
+    /// </summary>
+    public Action<string> Step { get; init; } = _ => { };
+
+    /// <summary>
     /// Earlier runs of the pipeline that are known to have ended without an end, since its last success: what they wrote and did not publish can be removed, once this
     /// session has published.
     /// </summary>

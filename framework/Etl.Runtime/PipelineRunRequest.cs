@@ -41,6 +41,9 @@ public sealed record PipelineRunRequest(string File)
     /// <summary>Waits for another run of the same pipeline.</summary>
     public bool Wait { get; init; }
 
+    /// <summary>Reports where the time went.</summary>
+    public bool Profile { get; init; }
+
     /// <summary>Instead of the project's.</summary>
     public ByteSize? Memory { get; init; }
 

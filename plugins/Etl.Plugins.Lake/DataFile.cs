@@ -159,7 +159,8 @@ internal sealed class DataFiles(IObjectStore store, string root, Schema schema, 
 
     internal string Statistics(ParquetFileWriter writer) => DeltaStatistics.ToJson(writer.Rows, writer.Statistics, partitionColumns);
 
-    private string NewTempPath() => Path.Combine(tempFolder, Guid.NewGuid().ToString("N"));
+    /// <summary>A name for a file that is gone with the session.</summary>
+    public string NewTempPath() => Path.Combine(tempFolder, Guid.NewGuid().ToString("N"));
 }
 
 /// <summary>A data file that is being written. Not thread-safe.</summary>

@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using Apache.Arrow;
 using Etl.Contracts;
+using Etl.Parquet;
 using Parquet;
 
 namespace Etl.Plugins.Lake;
@@ -30,6 +31,9 @@ internal sealed class LakeSession : ILoadSession
     private readonly ConcurrentBag<int> _lanes = [];
     private readonly int _opColumn;
     private readonly bool _replacesAll;
+    private readonly CancellationTokenSource _givenUp = new();
+    private Task<IReadOnlyList<DataFile>>? _finishing;
+    private int _staging;
     private bool _isDisposed;
     private int _lastLane;
     private long _staged;
@@ -51,7 +55,8 @@ internal sealed class LakeSession : ILoadSession
             schema.Sources(request.Schema, (Checkpoint?.N ?? 0) + 1),
             files,
             options.TargetFileSize.Bytes,
-            Math.Max(16L << 20, context.MemoryBytes / 8),
+            budget: Math.Max(16L << 20, context.MemoryBytes / 8),
+            rowGroupBytes: Math.Clamp(context.MemoryBytes / 8, 16L << 20, ParquetFileWriter.RowGroupBytes),
             sendAtOnce: !MayDropStagedRows);
     }
 
@@ -94,6 +99,12 @@ internal sealed class LakeSession : ILoadSession
     /// <inheritdoc/>
     public async ValueTask StageAsync(IAsyncEnumerable<RecordBatch> batches, CancellationToken cancel)
     {
+        Interlocked.Increment(ref _staging);
+        if (_finishing is { } finishing)
+        {
+            await finishing.WaitAsync(cancel);
+        }
+
         if (!_lanes.TryTake(out var lane))
         {
             lane = Interlocked.Increment(ref _lastLane);
@@ -109,6 +120,11 @@ internal sealed class LakeSession : ILoadSession
 
         _lanes.Add(lane);
         _request.FailPoint("lake.staged");
+        if (Interlocked.Decrement(ref _staging) == 0)
+        {
+            // Nobody stages now, and most likely nobody will: what waits is encoded while other targets publish.
+            _finishing = Task.Run(async () => await _writer.FinishAsync(_givenUp.Token), CancellationToken.None);
+        }
     }
 
     /// <inheritdoc/>
@@ -124,20 +140,25 @@ internal sealed class LakeSession : ILoadSession
             throw new EtlException("ETL4562", "there are no rows, and replace would empty the table", "If that is meant, set allow_empty: true.") { OptionPath = "allow_empty" };
         }
 
-        var staged = await _writer.FinishAsync(cancel);
+        var staged = await (_finishing ?? _writer.FinishAsync(cancel).AsTask()).WaitAsync(cancel);
+        _request.Step("encode what is buffered");
         _request.FailPoint("lake.written");
         for (var attempt = 1; ; attempt++)
         {
             var change = await PlanAsync(staged, cancel);
+            _request.Step("find what changes");
             _request.FailPoint("lake.planned");
             await _files.SendAsync(change.Added, cancel);
+            _request.Step("send files");
             _request.FailPoint("lake.sent");
             await _files.VerifyAsync(change.Added, cancel);
+            _request.Step("verify files");
             _committed = [.. change.Added.Select(f => f.RelativePath)];
             var content = Commit(change, next);
             _request.FailPoint("lake.before_commit");
             if (await PutAsync(content, next, cancel))
             {
+                _request.Step("put the log's entry");
                 _request.FailPoint("lake.after_commit");
                 return Report(change);
             }
@@ -176,8 +197,15 @@ internal sealed class LakeSession : ILoadSession
         }
 
         _isDisposed = true;
+        await _givenUp.CancelAsync();
         try
         {
+            if (_finishing is { } finishing)
+            {
+                // Its error is told by the publish; a session that is given up before has another reason for that.
+                await ((Task)finishing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+
             await _writer.DisposeAsync();
             if (_outcome != Outcome.Unknown)
             {
@@ -193,6 +221,7 @@ internal sealed class LakeSession : ILoadSession
         finally
         {
             _files.Dispose();
+            _givenUp.Dispose();
         }
     }
 

@@ -14,19 +14,22 @@ internal readonly record struct ColumnSource(int Index, Action<ColumnBuilder, in
 
 /// <summary>
 /// Sorts rows into files by partition. Each partition has a buffer that grows on demand; a full one becomes a row group of its open file.
-/// When all of them together pass the budget, the largest is written, so memory is bounded however many partitions there are.
+/// When all of them together pass the budget, the largest is put aside on the local disk, so memory is bounded however many partitions there are, and
+/// row groups stay large.
 /// Thread-safe; without partitions, each lane has a file of its own, so that lanes encode in parallel.
 /// </summary>
-internal sealed class PartitionedWriter(PartitionLayout layout, int partitionIndex, ColumnSource[] columns, DataFiles files, long targetFileSize, long budget, bool sendAtOnce) : IAsyncDisposable
+internal sealed class PartitionedWriter(PartitionLayout layout, int partitionIndex, ColumnSource[] columns, DataFiles files, long targetFileSize, long budget, long rowGroupBytes, bool sendAtOnce) : IAsyncDisposable
 {
     // Buffers of partitions take memory however few rows they hold.
     private const int MostPartitions = 10_000;
 
     // Each open file holds a descriptor.
     private const int MostOpenFiles = 128;
-    private readonly ConcurrentDictionary<(PartitionValue Value, int Lane), Part> _parts = new();
+    private readonly ConcurrentDictionary<(PartitionValue Value, int Lane), Partition> _parts = new();
     private readonly ConcurrentQueue<DataFile> _finished = new();
     private readonly RowHasher _hasher = new();
+    private readonly SpillFile _spill = new(files.NewTempPath(), files.Schema);
+    private readonly ConcurrentBag<byte[]> _buffers = [];
     private long _buffered;
     private int _open;
 
@@ -55,7 +58,7 @@ internal sealed class PartitionedWriter(PartitionLayout layout, int partitionInd
         }
     }
 
-    /// <summary>Writes out all that is buffered and closes all files; these are all there are.</summary>
+    /// <summary>Writes out all that waits and closes all files; these are all there are. May be called again after more rows.</summary>
     public async ValueTask<IReadOnlyList<DataFile>> FinishAsync(CancellationToken cancel)
     {
         await Parallel.ForEachAsync(_parts.Values, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = cancel }, async (part, stop) =>
@@ -81,11 +84,13 @@ internal sealed class PartitionedWriter(PartitionLayout layout, int partitionInd
         {
             await part.DisposeAsync();
         }
+
+        _spill.Dispose();
     }
 
-    private Part PartOf(PartitionValue value, int lane) => _parts.Count > MostPartitions
+    private Partition PartOf(PartitionValue value, int lane) => _parts.Count > MostPartitions
         ? throw new EtlException("ETL4565", $"the rows of one load are of more than {MostPartitions} partitions by '{layout.Column}'", "Partition by something that has fewer values, such as a date by month: readers need files that are not tiny.") { OptionPath = "partition_by" }
-        : _parts.GetOrAdd((value, lane), static (key, self) => new Part(self.layout.FolderOf(key.Value), new RecordBatchBuilder(self.files.Schema, 64), self.files.NextId()), (layout, files));
+        : _parts.GetOrAdd((value, lane), static (key, self) => new Partition(self.layout.FolderOf(key.Value), self.files.Schema, self.files.NextId()), (layout, files));
 
     // A counting sort: rows in the order of their partitions, which are few.
     private List<(PartitionValue Value, int Start, int Count)> Group(IArrowArray column, ReadOnlySpan<int> rows, int[] order)
@@ -133,7 +138,7 @@ internal sealed class PartitionedWriter(PartitionLayout layout, int partitionInd
         return groups;
     }
 
-    private async ValueTask AppendAsync(Part part, RecordBatch batch, ReadOnlyMemory<int> rows, int[]? fileOfRow, CancellationToken cancel)
+    private async ValueTask AppendAsync(Partition part, RecordBatch batch, ReadOnlyMemory<int> rows, int[]? fileOfRow, CancellationToken cancel)
     {
         await part.Gate.WaitAsync(cancel);
         try
@@ -150,7 +155,7 @@ internal sealed class PartitionedWriter(PartitionLayout layout, int partitionInd
                 }
             }
 
-            if (part.Builder.Length >= ParquetFileWriter.RowGroupRows || bytes >= ParquetFileWriter.RowGroupBytes)
+            if (part.Rows >= ParquetFileWriter.RowGroupRows || part.TotalBytes >= rowGroupBytes)
             {
                 await FlushAsync(part, cancel);
             }
@@ -162,16 +167,25 @@ internal sealed class PartitionedWriter(PartitionLayout layout, int partitionInd
 
         while (Volatile.Read(ref _buffered) > budget)
         {
-            var largest = _parts.Values.MaxBy(p => p.Bytes)!;
-            await largest.Gate.WaitAsync(cancel);
-            try
+            await SpillAsync(_parts.Values.MaxBy(p => p.Bytes)!, cancel);
+        }
+    }
+
+    private async ValueTask SpillAsync(Partition part, CancellationToken cancel)
+    {
+        await part.Gate.WaitAsync(cancel);
+        try
+        {
+            if (part.Builder.Length > 0)
             {
-                await FlushAsync(largest, cancel);
+                part.Spill(_spill);
+                Interlocked.Add(ref _buffered, -part.Bytes);
+                part.Bytes = 0;
             }
-            finally
-            {
-                largest.Gate.Release();
-            }
+        }
+        finally
+        {
+            part.Gate.Release();
         }
     }
 
@@ -195,9 +209,9 @@ internal sealed class PartitionedWriter(PartitionLayout layout, int partitionInd
         }
     }
 
-    private async ValueTask FlushAsync(Part part, CancellationToken cancel)
+    private async ValueTask FlushAsync(Partition part, CancellationToken cancel)
     {
-        if (part.Builder.Length == 0)
+        if (part.Rows == 0)
         {
             return;
         }
@@ -208,7 +222,9 @@ internal sealed class PartitionedWriter(PartitionLayout layout, int partitionInd
             Interlocked.Increment(ref _open);
         }
 
-        using var batch = part.Builder.Build();
+        var buffer = _buffers.TryTake(out var used) ? used : [];
+        using var batch = part.Take(_spill, ref buffer);
+        _buffers.Add(buffer);
         Interlocked.Add(ref _buffered, -part.Bytes);
         part.Bytes = 0;
         await part.File.WriteRowGroupAsync(batch, cancel);
@@ -218,7 +234,7 @@ internal sealed class PartitionedWriter(PartitionLayout layout, int partitionInd
         }
     }
 
-    private async ValueTask CloseAsync(Part part, CancellationToken cancel)
+    private async ValueTask CloseAsync(Partition part, CancellationToken cancel)
     {
         if (part.File is null)
         {
@@ -235,27 +251,5 @@ internal sealed class PartitionedWriter(PartitionLayout layout, int partitionInd
         }
 
         _finished.Enqueue(finished);
-    }
-
-    private sealed class Part(PartitionFolder folder, RecordBatchBuilder builder, int fileId) : IAsyncDisposable
-    {
-        public readonly SemaphoreSlim Gate = new(1, 1);
-        public readonly PartitionFolder Folder = folder;
-        public readonly RecordBatchBuilder Builder = builder;
-
-        /// <summary>The file that rows in the buffer will be in; it changes only when the buffer is empty.</summary>
-        public int FileId = fileId;
-        public OpenDataFile? File;
-        public long Bytes;
-
-        public async ValueTask DisposeAsync()
-        {
-            Builder.Dispose();
-            Gate.Dispose();
-            if (File is not null)
-            {
-                await File.DisposeAsync();
-            }
-        }
     }
 }

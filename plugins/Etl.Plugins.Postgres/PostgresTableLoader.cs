@@ -15,7 +15,8 @@ public sealed class PostgresTableLoadRules : TableLoadRules<PostgresTableLoadOpt
 [Loader("table", "Writes rows to a table of PostgreSQL: appends, upserts by key, or replaces.", For = "postgres")]
 public sealed class PostgresTableLoader(PostgresTableLoadOptions options, PostgresConnection connection) : ILoader, IEpochHistory
 {
-    private const int MaxColumns = 1600;
+    // One less than a table has: an upsert marks rows in one of its own.
+    private const int MaxColumns = 1599;
 
     private readonly TableName _table = TableName.Parse(options.Table, connection.Schema);
 
@@ -36,10 +37,10 @@ public sealed class PostgresTableLoader(PostgresTableLoadOptions options, Postgr
         RequireColumns(input);
         var key = Key(input);
         var table = TargetTable.New(_table, input, key);
-        var publish = new PublishStatements(_table.Sql, "staged", table.Columns, key, input.HasOp);
+        var publish = new PublishStatements(_table.Sql, "staged", "differences", table.Columns, key, input.HasOp);
         IReadOnlyList<string?> statements = mode switch
         {
-            LoadMode.Upsert => [publish.Lock, input.HasOp ? publish.Delete : null, publish.Update, publish.InsertMissing],
+            LoadMode.Upsert => [publish.Lock, input.HasOp ? publish.Delete : null, publish.FindDifferences, publish.Update, publish.InsertMissing],
             LoadMode.Append => [publish.Insert],
             _ => [$"TRUNCATE {_table.Sql}", publish.Insert],
         };
@@ -50,7 +51,7 @@ public sealed class PostgresTableLoader(PostgresTableLoadOptions options, Postgr
             mode == LoadMode.Replace
                 ? "exactly-once effect: emptying, rows, checkpoint and audit are committed in one transaction; grants, views and identity of the table stay"
                 : "exactly-once effect: rows, checkpoint and audit are committed in one transaction",
-            [.. options.Schema.Create ? table.Statements : [], .. statements.OfType<string>()],
+            [.. options.Schema.Create ? table.Statements : [], .. statements.OfType<string>(), .. options.Schema.Create ? table.StatementsAfterRows : []],
             options.OnExcluded == OnExcluded.Delete && mode == LoadMode.Upsert)
         {
             Conversions = [.. input.Arrow.FieldsList.Where(f => f.Name != RowSchema.OpColumn).Select(f => PostgresTypes.Stored(f))],
@@ -95,7 +96,7 @@ public sealed class PostgresTableLoader(PostgresTableLoadOptions options, Postgr
         var fields = TargetTable.Written(input).ToList();
         if (fields.Count is 0 or > MaxColumns)
         {
-            throw new EtlException("ETL4471", $"the rows have {fields.Count} columns; a table of PostgreSQL has 1 to {MaxColumns}");
+            throw new EtlException("ETL4471", $"the rows have {fields.Count} columns; 1 to {MaxColumns} can be loaded into PostgreSQL");
         }
 
         foreach (var field in fields)

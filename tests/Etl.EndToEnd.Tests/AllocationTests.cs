@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using Npgsql;
 using NUnit.Framework;
 
@@ -34,7 +35,7 @@ public sealed class AllocationTests
                   strftime('%Y-%m-%dT%H:%M:%SZ', 1751328000 + i, 'unixepoch') from n;
                 """),
             ("million.yaml", Pipeline));
-        await AssertAsync(project);
+        await RunAsync(project);
     }
 
     [Test]
@@ -62,7 +63,8 @@ public sealed class AllocationTests
                 ("connections.yaml", $"connections:\n  source: {connection}\n  target: {connection}\n"),
                 ("million.yaml", Pipeline));
             project.Environment["PASSWORD"] = server.Password!;
-            await AssertAsync(project);
+            var report = await RunAsync(project, "--profile");
+            AssertProfile(report);
         }
         finally
         {
@@ -71,16 +73,36 @@ public sealed class AllocationTests
         }
     }
 
-    private static async Task AssertAsync(ProjectFolder project)
+    // Each stage's time is told, and the statements of the publish.
+    private static void AssertProfile(JsonNode report)
+    {
+        var profiles = report["stages"]!.AsArray().Where(s => s!["profile"] is not null).ToDictionary(s => s!["stage"]!.GetValue<string>(), s => s!["profile"]!);
+        Assert.That(profiles.Keys, Is.EqualTo(new[] { "rows", "check", "target" }), "clean runs in check's query");
+        foreach (var (stage, profile) in profiles)
+        {
+            double Of(string name) => profile[name]!.GetValue<double>();
+            Assert.That(Of("busy") + Of("waited_for_input") + Of("waited_for_output"), Is.EqualTo(Of("to") - Of("from")).Within(0.2), stage);
+            Assert.That(Of("busy"), Is.Positive, stage);
+        }
+
+        var publish = report["loads"]![0]!["publish"]!;
+        var steps = publish["steps"]!.AsArray().ToDictionary(s => s!["name"]!.GetValue<string>(), s => s!["seconds"]!.GetValue<double>());
+        Assert.That(steps.Keys, Is.SupersetOf(new[] { "lock", "check keys", "insert", "checkpoint", "commit" }));
+        Assert.That(steps.Values.Sum(), Is.LessThanOrEqualTo(publish["seconds"]!.GetValue<double>()));
+        Assert.That(report["process"]!["cpu_seconds"]!.GetValue<double>(), Is.Positive);
+    }
+
+    private static async Task<JsonNode> RunAsync(ProjectFolder project, params string[] options)
     {
         var import = await project.RunAsync("contract", "import", "--connection", "source", "--table", "t");
         Assert.That(import.ExitCode, Is.Zero, import.ToString());
-        var report = await project.ReportAsync("run", "million.yaml");
+        var report = await project.ReportAsync(["run", "million.yaml", .. options]);
         var allocated = report["allocated_bytes"]!.GetValue<long>();
         Assert.Multiple(() =>
         {
             Assert.That(report["loads"]![0]!["inserted"]!.GetValue<long>(), Is.EqualTo(Rows));
             Assert.That(allocated / Rows, Is.LessThan(MostBytesPerRow), string.Create(CultureInfo.InvariantCulture, $"{allocated} bytes for {Rows} rows"));
         });
+        return report;
     }
 }

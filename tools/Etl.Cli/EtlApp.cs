@@ -36,6 +36,7 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
                 Accepted = request.AcceptedRules.ToHashSet(),
                 AcceptedReason = request.AcceptReason,
                 Wait = request.Wait,
+                Profile = request.Profile,
                 Memory = request.Memory,
                 Redactor = _redactor,
                 Log = log,

@@ -134,6 +134,9 @@ internal sealed record RunRequest
     /// <summary>Wait for another run of the pipeline to end, instead of giving up.</summary>
     public bool Wait { get; init; }
 
+    /// <summary>Report where the time went.</summary>
+    public bool Profile { get; init; }
+
     /// <summary>By <c>--memory</c>; null for the project's.</summary>
     public ByteSize? Memory { get; init; }
 }

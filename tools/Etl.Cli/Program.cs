@@ -1,5 +1,6 @@
 using Etl.Cli;
 
+NativeHeap.Limit();
 using var interruption = new Interruption(Environment.Exit);
 var host = new CliHost
 {

@@ -10,7 +10,7 @@ namespace Etl.Contracts.Arrow;
 /// One growing column in native memory: fixed-width values, utf8 or binary, or a list of these. The caller appends values of the width
 /// that the type has (timestamps in microseconds since 1970, dates in days, decimals as the unscaled 128-bit integer).
 /// </summary>
-public sealed unsafe class ColumnBuilder : IDisposable
+public sealed unsafe partial class ColumnBuilder : IDisposable
 {
     private readonly int _width;
     private readonly bool _isBits;
@@ -194,40 +194,6 @@ public sealed unsafe class ColumnBuilder : IDisposable
         }
 
         Length += length;
-        GC.KeepAlive(source);
-    }
-
-    /// <summary>The values at <paramref name="rows"/> of another array of the same type.</summary>
-    public void Append(ArrayData source, ReadOnlySpan<int> rows)
-    {
-        var from = new SourceColumn(source, this);
-        Reserve(rows.Length);
-        foreach (var row in rows)
-        {
-            var at = source.Offset + row;
-            if (from.Validity is not null && !GetBit(from.Validity, at))
-            {
-                AppendNull();
-            }
-            else if (Items is not null)
-            {
-                Items.Append(source.Children[0], from.Offsets[at], from.Offsets[at + 1] - from.Offsets[at]);
-                EndList();
-            }
-            else if (_hasOffsets)
-            {
-                Append(new ReadOnlySpan<byte>(from.Values + from.Offsets[at], from.Offsets[at + 1] - from.Offsets[at]));
-            }
-            else if (_isBits)
-            {
-                Append(GetBit(from.Values, at));
-            }
-            else
-            {
-                Append(new ReadOnlySpan<byte>(from.Values + ((long)at * _width), _width));
-            }
-        }
-
         GC.KeepAlive(source);
     }
 

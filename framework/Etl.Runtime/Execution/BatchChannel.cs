@@ -15,12 +15,12 @@ internal sealed class BatchChannel(long capacityBytes)
     private TaskCompletionSource? _room;
 
     /// <summary>Waits for room; one batch is always let in, however large. A batch that could not be handed over is disposed.</summary>
-    public async ValueTask WriteAsync(RecordBatch batch, CancellationToken cancel)
+    public async ValueTask WriteAsync(RecordBatch batch, CancellationToken cancel, StageClock? clock = null)
     {
         var bytes = BatchSize.Of(batch);
         try
         {
-            await RoomAsync(bytes, cancel);
+            await RoomAsync(bytes, clock, cancel);
         }
         catch
         {
@@ -35,7 +35,7 @@ internal sealed class BatchChannel(long capacityBytes)
         }
     }
 
-    private async ValueTask RoomAsync(long bytes, CancellationToken cancel)
+    private async ValueTask RoomAsync(long bytes, StageClock? clock, CancellationToken cancel)
     {
         while (true)
         {
@@ -51,22 +51,27 @@ internal sealed class BatchChannel(long capacityBytes)
                 room = (_room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
             }
 
+            var since = clock?.Now ?? 0;
             await room.WaitAsync(cancel);
+            clock?.GotRoom(since);
         }
     }
 
     /// <summary>The next batch; null at the end.</summary>
-    public async ValueTask<RecordBatch?> ReadAsync(CancellationToken cancel)
+    public async ValueTask<RecordBatch?> ReadAsync(CancellationToken cancel, StageClock? clock = null, int worker = 0)
     {
+        var since = clock?.Now ?? 0;
         while (await _queue.Reader.WaitToReadAsync(cancel))
         {
             if (_queue.Reader.TryRead(out var item))
             {
                 Release(item.Bytes);
+                clock?.GotInput(since, worker);
                 return item.Batch;
             }
         }
 
+        clock?.GotInput(since, worker);
         return null;
     }
 

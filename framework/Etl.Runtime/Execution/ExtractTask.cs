@@ -24,10 +24,8 @@ internal sealed class ExtractTask(ExtractNode node, IExtraction extraction, Outl
 
     public async Task RunAsync(CancellationToken cancel)
     {
-        var started = resources.Time.GetTimestamp();
         await Parallel.ForEachAsync(extraction.Splits, new ParallelOptions { MaxDegreeOfParallelism = parallelism, CancellationToken = cancel }, ReadAsync);
         outlet.Complete();
-        resources.Counts.Of(node.Id).AddElapsed(resources.Time.GetElapsedTime(started));
         resources.Progress(new RunProgress(node.Id, StagePhase.Done, resources.Counts.Of(node.Id).RowsOut, extraction.EstimatedRows, resources.Counts.Of(node.Id).Bytes));
     }
 

@@ -5,7 +5,7 @@ using Etl.Runtime.Ledger;
 namespace Etl.Runtime.Execution;
 
 /// <summary>A load with its session.</summary>
-internal sealed record LoadHold(LoadNode Node, ILoadSession Session)
+internal sealed record LoadHold(LoadNode Node, ILoadSession Session, PublishClock Clock)
 {
     /// <summary>The key of a load's checkpoint.</summary>
     public static CheckpointKey KeyOf(CompiledPipeline pipeline, LoadNode load) => new(pipeline.Project.Environment, pipeline.Definition.Id, load.Id);
@@ -16,14 +16,15 @@ internal sealed record LoadHold(LoadNode Node, ILoadSession Session)
     /// </summary>
     public static async Task<LoadHold> OpenAsync(CompiledPipeline pipeline, LoadNode load, RunSettings settings, CancellationToken cancel)
     {
+        var clock = new PublishClock(settings.Time);
         var request = new LoadRequest(
             KeyOf(pipeline, load), load.Schema, settings.RunId, settings.FullRefresh,
-            settings.Process.ToString(), LeaseKeeper.LeaseFor, settings.FailPoints.Hit) { GoneRuns = settings.GoneRuns };
+            settings.Process.ToString(), LeaseKeeper.LeaseFor, settings.FailPoints.Hit) { Step = clock.Step, GoneRuns = settings.GoneRuns };
         while (true)
         {
             try
             {
-                return new LoadHold(load, await load.Loader.OpenAsync(request, cancel));
+                return new LoadHold(load, await load.Loader.OpenAsync(request, cancel), clock);
             }
             catch (LeaseHeldException held) when (request.GoneOwner is null && ProcessIdentity.Parse(held.Owner)?.IsGone() == true)
             {

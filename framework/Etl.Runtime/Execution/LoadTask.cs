@@ -22,13 +22,12 @@ internal sealed class LoadTask(LoadNode node, ILoadSession session, BatchChannel
 
     public async Task RunAsync(CancellationToken cancel)
     {
-        var started = resources.Time.GetTimestamp();
         using var stopOthers = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        var workers = Enumerable.Range(0, session.Parallelism).Select(_ => Task.Run(async () =>
+        var workers = Enumerable.Range(0, session.Parallelism).Select(worker => Task.Run(async () =>
         {
             try
             {
-                var batches = ReadAsync(stopOthers.Token);
+                var batches = ReadAsync(worker, stopOthers.Token);
                 await (Refusing?.StageAsync(batches, RefuseAsync, stopOthers.Token) ?? session.StageAsync(batches, stopOthers.Token));
             }
             catch
@@ -38,15 +37,14 @@ internal sealed class LoadTask(LoadNode node, ILoadSession session, BatchChannel
             }
         }, cancel));
         await TaskGroup.WhenAll([.. workers]);
-        resources.Counts.Of(node.Id).AddElapsed(resources.Time.GetElapsedTime(started));
     }
 
-    private async IAsyncEnumerable<RecordBatch> ReadAsync([EnumeratorCancellation] CancellationToken cancel)
+    private async IAsyncEnumerable<RecordBatch> ReadAsync(int worker, [EnumeratorCancellation] CancellationToken cancel)
     {
         var counts = resources.Counts.Of(node.Id);
         counts.Opaque = true;
         var tags = resources.Tags(node.Id);
-        while (await input.ReadAsync(cancel) is { } batch)
+        while (await input.ReadAsync(cancel, counts.Clock, worker) is { } batch)
         {
             using (batch)
             {

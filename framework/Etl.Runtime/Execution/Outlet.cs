@@ -3,7 +3,7 @@ using Apache.Arrow;
 namespace Etl.Runtime.Execution;
 
 /// <summary>The end of a node: every reader gets each batch, and none gets a copy.</summary>
-internal sealed class Outlet(IReadOnlyList<BatchChannel> readers)
+internal sealed class Outlet(IReadOnlyList<BatchChannel> readers, StageClock? clock = null)
 {
     /// <summary>Hands a batch over; it must not be used afterwards.</summary>
     public async ValueTask WriteAsync(RecordBatch batch, CancellationToken cancel)
@@ -18,7 +18,7 @@ internal sealed class Outlet(IReadOnlyList<BatchChannel> readers)
         {
             for (var i = 1; i < readers.Count; i++)
             {
-                await readers[i].WriteAsync(batch.SliceShared(0, batch.Length), cancel);
+                await readers[i].WriteAsync(batch.SliceShared(0, batch.Length), cancel, clock);
             }
         }
         catch
@@ -27,7 +27,7 @@ internal sealed class Outlet(IReadOnlyList<BatchChannel> readers)
             throw;
         }
 
-        await readers[0].WriteAsync(batch, cancel);
+        await readers[0].WriteAsync(batch, cancel, clock);
     }
 
     /// <summary>No more batches will come.</summary>

@@ -18,6 +18,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
     private List<RuleResult> _rules = [];
     private readonly List<DeadLetterReport> _deadLetters = [];
     private readonly List<string> _warnings = [];
+    private readonly long _origin = settings.Time.GetTimestamp();
     private int _attempt;
 
     /// <summary>Of each load, in declared order, whatever happened so far.</summary>
@@ -153,7 +154,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
         settings.FailPoints.Hit("snapshot.taken");
         await round.ReadAsync(cancel);
         settings.FailPoints.Hit("staged");
-        var stages = ReportBuilder.Stages(pipeline, round.Nodes, resources.Counts, round.Readers);
+        var stages = ReportBuilder.Stages(pipeline, round.Nodes, resources.Counts, round.Readers, settings.Profile ? began => settings.Time.GetElapsedTime(_origin, began).TotalSeconds : null);
         if (!plan.MakesEmptyEpoch() && stages.All(s => s.Kind != "extract" || s.RowsOut == 0) && !settings.FullRefresh && loads.All(l => l.Node.Plan.Mode != LoadMode.Replace))
         {
             NothingNew(loads);
@@ -176,7 +177,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
         }
 
         settings.FailPoints.Hit("dead_letters.written");
-        var published = await new Publisher(plan, settings, resources).PublishAsync(round.Reached, letters, batchId, cancel);
+        var published = await new Publisher(plan, settings, resources, _origin).PublishAsync(round.Reached, letters, batchId, cancel);
         settings.FailPoints.Hit("published");
         foreach (var (report, _) in published)
         {
@@ -197,9 +198,8 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
         var letters = new DeadLetters(batchId, settings.RunId, pipeline.Hash, temporary, store, store is null ? null : policy!.Connection, prefix);
         var segments = Math.Max(1, pipeline.Nodes.OfType<SegmentNode>().Count());
         var edges = Math.Max(1, pipeline.Nodes.Sum(n => n.Inputs.Count));
-        return new RunResources(temporary, letters)
+        return new RunResources(temporary, letters, settings.Time)
         {
-            Time = settings.Time,
             BatchRows = settings.FailPoints.BatchRows ?? RunResources.DefaultBatchRows,
             Parameters = pipeline.Definition.Parameters,
             Log = settings.Log,

@@ -8,7 +8,7 @@ namespace Etl.Runtime.Execution;
 /// Makes what was staged visible, target by target in declared order, each in one atomic step with its checkpoint. One that fails does
 /// not stop the others: its checkpoint stays, and the next run brings it up.
 /// </summary>
-internal sealed class Publisher(RoundPlan plan, RunSettings settings, RunResources resources)
+internal sealed class Publisher(RoundPlan plan, RunSettings settings, RunResources resources, long origin)
 {
     /// <summary>The report of each load, and what each failure was.</summary>
     public async Task<IReadOnlyList<(LoadReport Report, Exception? Error)>> PublishAsync(
@@ -22,10 +22,11 @@ internal sealed class Publisher(RoundPlan plan, RunSettings settings, RunResourc
             resources.Progress(new RunProgress(load.Node.Id, StagePhase.Publishing, next.Rows, next.Rows, 0));
             try
             {
+                load.Clock.Begin();
                 settings.FailPoints.Hit("publish.before");
                 var result = await load.CommitAsync(next, settings, cancel);
                 settings.FailPoints.Hit("publish.after");
-                results.Add((ReportBuilder.Published(load.Node, next, result), null));
+                results.Add((ReportBuilder.Published(load.Node, next, result) with { Publish = settings.Profile ? load.Clock.End(origin) : null }, null));
                 resources.Progress(new RunProgress(load.Node.Id, StagePhase.Done, next.Rows, next.Rows, 0));
                 settings.Log.ForStage(load.Node.Id).Info("published epoch {n} of {target}", ("n", next.N), ("target", load.Node.Plan.Target));
             }

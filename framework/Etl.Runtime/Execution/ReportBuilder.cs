@@ -37,8 +37,8 @@ internal static class ReportBuilder
         ? new EtlException("ETL4309", error.Message, "Make room there and run again. Nothing of a load that failed is visible.", error)
         : null;
 
-    /// <summary>The stages of a round, in the order written.</summary>
-    public static IReadOnlyList<StageReport> Stages(CompiledPipeline pipeline, IReadOnlyList<PlanNode> nodes, RunCounts counts, IReadOnlyDictionary<string, ExtractTask> readers)
+    /// <summary>The stages of a round, in the order written; with a profile if there is a way to tell how long after the run's start a timestamp was.</summary>
+    public static IReadOnlyList<StageReport> Stages(CompiledPipeline pipeline, IReadOnlyList<PlanNode> nodes, RunCounts counts, IReadOnlyDictionary<string, ExtractTask> readers, Func<long, double>? sinceStart)
     {
         var segments = nodes.OfType<SegmentNode>().SelectMany(n => n.Segment.Stages.Select(s => (Stage: s.Id, Node: n))).ToLookup(x => x.Stage, x => x.Node);
         var present = nodes.Select(n => n.Id).Concat(segments.Select(s => s.Key)).ToHashSet();
@@ -62,9 +62,16 @@ internal static class ReportBuilder
                 DeadLettered = c.DeadLettered,
                 Seconds = last is null || last.Segment.Stages[^1].Id == stage.Id ? c.Elapsed.TotalSeconds : null,
                 Bytes = c.Bytes > 0 ? c.Bytes : null,
+                Profile = sinceStart is not null && c.Clock.Span is { } span ? Profile(c.Clock, sinceStart(span.Begin), sinceStart(span.End)) : null,
                 Splits = readers.TryGetValue(stage.Id, out var reader) ? reader.Splits : [],
             };
         })];
+    }
+
+    private static StageProfile Profile(StageClock clock, double from, double to)
+    {
+        var (input, output) = (clock.WaitedForInput.TotalSeconds, clock.WaitedForOutput.TotalSeconds);
+        return new StageProfile(from, to, Math.Max(0, to - from - input - output), input, output, clock.SpilledBytes > 0 ? clock.SpilledBytes : null);
     }
 
     private static LoadReport Of(LoadNode load, LoadStatus status, Checkpoint? checkpoint) => new()

@@ -71,8 +71,11 @@ internal sealed class Round(RoundPlan plan, RunSettings settings, RunResources r
             using var span = EtlTelemetry.StartStage(node.Id, Kind(node));
             try
             {
+                var counts = Counts(node);
+                var began = counts.Clock.Begin(node is ExtractNode ? Math.Min(SplitsAtATime, _extractions[node.Id].Splits.Count) : 1);
                 await Start(node, failed.Token);
-                EtlTelemetry.StageTook(resources.Tags(node.Id), resources.Counts.Of(node.Id).Elapsed.TotalSeconds);
+                counts.AddElapsed(counts.Clock.End(began));
+                EtlTelemetry.StageTook(resources.Tags(node.Id), counts.Elapsed.TotalSeconds);
                 return true;
             }
             catch (Exception e)
@@ -105,7 +108,7 @@ internal sealed class Round(RoundPlan plan, RunSettings settings, RunResources r
 
     private Task Start(PlanNode node, CancellationToken cancel)
     {
-        var outlet = new Outlet([.. Nodes.SelectMany(n => n.Inputs.Select((input, i) => (n.Id, i, input))).Where(x => x.input == node.Id).Select(x => _channels[(x.Id, x.i)])]);
+        var outlet = new Outlet([.. Nodes.SelectMany(n => n.Inputs.Select((input, i) => (n.Id, i, input))).Where(x => x.input == node.Id).Select(x => _channels[(x.Id, x.i)])], Counts(node).Clock);
         switch (node)
         {
             case ExtractNode extract:
@@ -127,6 +130,9 @@ internal sealed class Round(RoundPlan plan, RunSettings settings, RunResources r
                 throw new InvalidOperationException($"{node.GetType()} cannot run");
         }
     }
+
+    // A query's time is told of its last stage.
+    private StageCounts Counts(PlanNode node) => resources.Counts.Of(node is SegmentNode segment ? segment.Segment.Stages[^1].Id : node.Id);
 
     private static string Kind(PlanNode node) => node switch { ExtractNode => "extract", LoadNode => "load", SegmentNode => "query", _ => "transform" };
 

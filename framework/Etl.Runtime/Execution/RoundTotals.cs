@@ -28,6 +28,9 @@ internal static class RoundTotals
         Unmatched = Sum([a.Unmatched, b.Unmatched]),
         Seconds = a.Seconds is null ? b.Seconds : a.Seconds + (b.Seconds ?? 0),
         Bytes = Sum([a.Bytes, b.Bytes]),
+        Profile = a.Profile is { } p && b.Profile is { } q
+            ? new StageProfile(p.From, q.To, p.Busy + q.Busy, p.WaitedForInput + q.WaitedForInput, p.WaitedForOutput + q.WaitedForOutput, Sum([p.SpilledBytes, q.SpilledBytes]))
+            : a.Profile ?? b.Profile,
         Retries = a.Retries + b.Retries,
         Splits = [.. a.Splits, .. b.Splits],
     };

@@ -3,7 +3,7 @@ using System.Collections.Concurrent;
 namespace Etl.Runtime.Execution;
 
 /// <summary>What one stage counted. Each number comes from the batches at the place where they pass, never from a second query.</summary>
-internal sealed class StageCounts
+internal sealed class StageCounts(TimeProvider time)
 {
     private long _rowsIn;
     private long _rowsOut;
@@ -24,6 +24,9 @@ internal sealed class StageCounts
     public long DeadLettered => _deadLettered;
 
     public long Bytes => _bytes;
+
+    /// <summary>Where its time went.</summary>
+    public StageClock Clock { get; } = new(time);
 
     public TimeSpan Elapsed => TimeSpan.FromTicks(_ticks);
 
@@ -49,12 +52,12 @@ internal sealed class StageCounts
 }
 
 /// <summary>The counts of one reading of the sources, by stage and by rule.</summary>
-internal sealed class RunCounts
+internal sealed class RunCounts(TimeProvider time)
 {
     private readonly ConcurrentDictionary<string, StageCounts> _stages = new();
     private readonly ConcurrentDictionary<(string Stage, string Rule), long> _rules = new();
 
-    public StageCounts Of(string stage) => _stages.GetOrAdd(stage, _ => new StageCounts());
+    public StageCounts Of(string stage) => _stages.GetOrAdd(stage, _ => new StageCounts(time));
 
     public void AddRule(string stage, string rule, long rows) => _rules.AddOrUpdate((stage, rule), rows, (_, n) => n + rows);
 

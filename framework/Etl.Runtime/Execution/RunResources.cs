@@ -17,10 +17,12 @@ internal sealed class RunResources : IAsyncDisposable
     /// <summary>Rows in a batch, where nothing else is asked for.</summary>
     public const int DefaultBatchRows = 65_536;
 
-    public RunResources(string temporaryFolder, DeadLetters deadLetters)
+    public RunResources(string temporaryFolder, DeadLetters deadLetters, TimeProvider time)
     {
         _temporary = temporaryFolder;
         DeadLetters = deadLetters;
+        Time = time;
+        Counts = new RunCounts(time);
         Directory.CreateDirectory(temporaryFolder);
         if (!OperatingSystem.IsWindows())
         {
@@ -28,7 +30,7 @@ internal sealed class RunResources : IAsyncDisposable
         }
     }
 
-    public required TimeProvider Time { get; init; }
+    public TimeProvider Time { get; }
 
     public required IReadOnlyDictionary<string, object> Parameters { get; init; }
 
@@ -55,7 +57,7 @@ internal sealed class RunResources : IAsyncDisposable
     /// <summary>Rows that a load's target may refuse, each of which costs several tries, before the run is given up.</summary>
     public required long MostRefused { get; init; }
 
-    public RunCounts Counts { get; } = new();
+    public RunCounts Counts { get; }
 
     public DeadLetters DeadLetters { get; }
 

@@ -29,6 +29,9 @@ public sealed record RunSettings
     /// <summary>Waits for the lease of another run instead of giving up.</summary>
     public bool Wait { get; init; }
 
+    /// <summary>Reports where the time went.</summary>
+    public bool Profile { get; init; }
+
     /// <summary>Runs of the pipeline since its last success whose process is gone.</summary>
     public IReadOnlyList<string> GoneRuns { get; init; } = [];
 

@@ -16,19 +16,21 @@ internal sealed class SegmentTask(SegmentNode node, IReadOnlyList<BatchChannel> 
 
     private void Run(CancellationToken cancel)
     {
+        var clock = resources.Counts.Of(_segment.Stages[^1].Id).Clock;
+        var temporary = new DirectoryInfo(resources.TemporaryFolder(node.Id));
         using var database = DuckDatabase.Open(null, new DuckSettings
         {
             MemoryLimit = new ByteSize(resources.SegmentMemory),
             // A thread may wait for each input; one more keeps working.
             Threads = Math.Max(Environment.ProcessorCount, _segment.Inputs.Count + 1),
-            TempDirectory = resources.TemporaryFolder(node.Id),
+            TempDirectory = temporary.FullName,
         });
         using var connection = database.Connect();
         for (var i = 0; i < _segment.Inputs.Count; i++)
         {
             var input = _segment.Inputs[i];
             var counted = i == 0;
-            connection.RegisterSource($"etl_input_{i}", input.Schema.Arrow, new ChannelSource(inputs[i], rows =>
+            connection.RegisterSource($"etl_input_{i}", input.Schema.Arrow, new ChannelSource(inputs[i], clock, rows =>
             {
                 if (counted)
                 {
@@ -41,6 +43,7 @@ internal sealed class SegmentTask(SegmentNode node, IReadOnlyList<BatchChannel> 
         var parameters = _segment.Parameters.ToDictionary(p => p, p => resources.Parameters[p]);
         foreach (var batch in connection.Query(_segment.Sql, parameters, resources.BatchRows, resources.BatchBytes, cancel: cancel))
         {
+            clock.Spilled(temporary.EnumerateFiles().Sum(f => f.Length));
             resources.FailPoints.Hit("query.batch");
             router.RouteAsync(batch, cancel).AsTask().GetAwaiter().GetResult();
         }
@@ -74,11 +77,11 @@ internal sealed class SegmentTask(SegmentNode node, IReadOnlyList<BatchChannel> 
         }
     }
 
-    private sealed class ChannelSource(BatchChannel channel, Action<int> read) : IBatchSource
+    private sealed class ChannelSource(BatchChannel channel, StageClock clock, Action<int> read) : IBatchSource
     {
         public RecordBatch? Next(CancellationToken cancel)
         {
-            var batch = channel.ReadAsync(cancel).AsTask().GetAwaiter().GetResult();
+            var batch = channel.ReadAsync(cancel, clock, Environment.CurrentManagedThreadId).AsTask().GetAwaiter().GetResult();
             if (batch is not null)
             {
                 read(batch.Length);

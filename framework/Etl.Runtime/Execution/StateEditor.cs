@@ -28,12 +28,13 @@ public sealed class StateEditor(CompiledPipeline pipeline, RunSettings settings)
             }
 
             ReplayPlanner.RequireHistory(load);
-            await using var session = (await LoadHold.OpenAsync(pipeline, load, settings, cancel)).Session;
+            var hold = await LoadHold.OpenAsync(pipeline, load, settings, cancel);
+            await using var session = hold.Session;
             var closings = await ClosingsAsync(load, selection, cancel);
             if (closings.Count > 0)
             {
                 settings.FailPoints.Hit("discard.before");
-                var epoch = await CommitAsync(new LoadHold(load, session), c => c with { Closed = closings, Note = $"discarded: {reason}" }, cancel);
+                var epoch = await CommitAsync(hold, c => c with { Closed = closings, Note = $"discarded: {reason}" }, cancel);
                 edits.Add(new StateEdit(load.Id, epoch, closings.Sum(c => c.Rows)));
             }
         }

@@ -10,7 +10,6 @@ internal sealed class TransformTask(TransformNode node, RowSchema inputSchema, B
 {
     public async Task RunAsync(CancellationToken cancel)
     {
-        var started = resources.Time.GetTimestamp();
         var counts = resources.Counts.Of(node.Id);
         counts.Opaque = true;
         await foreach (var batch in node.Transformer.TransformAsync(new BatchStream(inputSchema, ReadAsync(counts, cancel)), cancel).WithCancellation(cancel))
@@ -20,12 +19,11 @@ internal sealed class TransformTask(TransformNode node, RowSchema inputSchema, B
         }
 
         outlet.Complete();
-        counts.AddElapsed(resources.Time.GetElapsedTime(started));
     }
 
     private async IAsyncEnumerable<RecordBatch> ReadAsync(StageCounts counts, [EnumeratorCancellation] CancellationToken cancel)
     {
-        while (await input.ReadAsync(cancel) is { } batch)
+        while (await input.ReadAsync(cancel, counts.Clock) is { } batch)
         {
             using (batch)
             {

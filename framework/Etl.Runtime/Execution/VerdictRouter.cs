@@ -25,7 +25,6 @@ internal sealed class VerdictRouter
     private readonly long[] _warned;
     private readonly List<int> _passing = [];
     private readonly Dictionary<int, List<int>> _refused = [];
-    private readonly long _started;
     private readonly bool _firstHalf;
     private readonly bool _secondHalf;
     private long _read;
@@ -50,7 +49,6 @@ internal sealed class VerdictRouter
         // A stage that refuses rows and then changes columns runs in two queries: it counts rows in by the first, and out by the second.
         _firstHalf = node.Id == _segment.Stages[^1].Id + GraphTyper.FirstHalf;
         _secondHalf = node.Inputs[0] == _segment.Stages[0].Id + GraphTyper.FirstHalf;
-        _started = resources.Time.GetTimestamp();
     }
 
     private bool OpAdded { get; }
@@ -135,7 +133,6 @@ internal sealed class VerdictRouter
             _resources.Counts.AddRule(_segment.Warnings[bit].Stage, _segment.Warnings[bit].Rule, _warned[bit]);
         }
 
-        _resources.Counts.Of(stages[^1].Id).AddElapsed(_resources.Time.GetElapsedTime(_started));
         if (_segment.TableRules.Count > 0)
         {
             _resources.KeepAggregates(_segment, _aggregates);

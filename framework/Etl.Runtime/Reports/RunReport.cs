@@ -51,6 +51,9 @@ public sealed record RunReport
     /// <summary>What a person should know although the run went well, a sentence each.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];
 
+    /// <summary>What the process took; only when asked for.</summary>
+    public ProcessProfile? Process { get; init; }
+
     /// <summary>Why it did not succeed; null when it did.</summary>
     public ReportError? Error { get; init; }
 }
@@ -140,6 +143,9 @@ public sealed record StageReport
     /// <summary>Bytes of Arrow data read or staged; null where they are not counted.</summary>
     public long? Bytes { get; init; }
 
+    /// <summary>Where its time went; only when asked for, and null for a stage that runs inside the query of a later one.</summary>
+    public StageProfile? Profile { get; init; }
+
     /// <summary>Attempts beyond the first.</summary>
     public int Retries { get; init; }
 
@@ -205,6 +211,9 @@ public sealed record LoadReport
 
     /// <summary>How far the target has consumed its sources, for people: <c>orders: updated_at 2026-11-24 07:59:58</c>.</summary>
     public string? Checkpoint { get; init; }
+
+    /// <summary>Where the time of its publish went; only when asked for.</summary>
+    public PublishProfile? Publish { get; init; }
 
     /// <summary>Why it failed.</summary>
     public ReportError? Error { get; init; }

@@ -24,6 +24,7 @@ public static class TextReport
             AppendLoads(text, report.Loads);
         }
 
+        ProfileText.AppendTo(text, report);
         AppendRules(text, report.Rules);
         AppendDeadLetters(text, report.DeadLetters);
         AppendLines(text, "checkpoints", [.. report.Loads

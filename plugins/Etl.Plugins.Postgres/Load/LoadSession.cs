@@ -88,9 +88,10 @@ internal sealed class LoadSession : IRefusingLoadSession
             {
                 await RequireTurnAsync(session, next, cancel);
                 _request.FailPoint("postgres.publish.begun");
-                result = await new Publication(session, _table, _options, _key, _request, [.. _staged.Select(s => s.Sql)], staged, isFirst: next.N == 1).RunAsync(cancel);
+                result = await new Publication(session, _table, _options, _key, _request, [.. _staged.Select(s => s.Sql)], StagingTable.DifferencesOf(_request.Key, Fence), staged, isFirst: next.N == 1).RunAsync(cancel);
                 _request.FailPoint("postgres.publish.applied");
                 await _store.CommitAsync(session, next, Fence, staged, result, cancel);
+                _request.Step("checkpoint");
             }
             catch (PostgresException e)
             {
@@ -102,6 +103,7 @@ internal sealed class LoadSession : IRefusingLoadSession
             {
                 // Not cancelled: a cancellation between sending and answer would leave the outcome open for nothing.
                 await transaction.CommitAsync(CancellationToken.None);
+                _request.Step("commit");
                 _request.FailPoint("postgres.publish.after_commit");
             }
             catch (PostgresException e) when (e.Severity == "ERROR")
@@ -117,6 +119,7 @@ internal sealed class LoadSession : IRefusingLoadSession
 
         Checkpoint = next;
         await DropStagedAsync(session, cancel);
+        _request.Step("drop staging");
         _request.FailPoint("postgres.dropped");
         return result;
     }

@@ -11,10 +11,11 @@ namespace Etl.Plugins.Postgres.Load;
 /// <param name="key">The key of upsert.</param>
 /// <param name="request">The request.</param>
 /// <param name="tables">Staging tables, quoted.</param>
+/// <param name="differences">The quoted name of a table that may be made beside them.</param>
 /// <param name="staged">Rows in them.</param>
 /// <param name="isFirst">Nothing was ever published: the table is made even if there are no rows.</param>
 internal sealed class Publication(
-    NpgsqlConnection session, TableName name, TableLoadOptions options, IReadOnlyList<string> key, LoadRequest request, IReadOnlyList<string> tables, long staged, bool isFirst)
+    NpgsqlConnection session, TableName name, TableLoadOptions options, IReadOnlyList<string> key, LoadRequest request, IReadOnlyList<string> tables, string differences, long staged, bool isFirst)
 {
     private readonly bool _replaces = options.Mode == TableLoadMode.Replace || request.FullRefresh;
 
@@ -36,15 +37,26 @@ internal sealed class Publication(
         // IF NOT EXISTS would ask for the right to create schemas even where there is nothing to create.
         if (live is null && options.Schema.Create && !(bool)await ScalarAsync($"SELECT to_regnamespace({SqlText.Literal(SqlText.Quote(name.Schema))}) IS NOT NULL", cancel))
         {
-            await ExecuteAsync($"CREATE SCHEMA {SqlText.Quote(name.Schema)}", cancel);
+            await ExecuteAsync($"CREATE SCHEMA {SqlText.Quote(name.Schema)}", "create schema", cancel);
         }
 
         foreach (var statement in table.Statements)
         {
-            await ExecuteAsync(statement, cancel);
+            await ExecuteAsync(statement, "fit the table", cancel);
         }
 
-        var publish = new PublishStatements(name.Sql, Staged(), table.Columns, key, request.Schema.HasOp);
+        var result = await PublishAsync(table, cancel);
+        foreach (var statement in table.StatementsAfterRows)
+        {
+            await ExecuteAsync(statement, "make the key", cancel);
+        }
+
+        return result;
+    }
+
+    private async ValueTask<PublishResult> PublishAsync(TargetTable table, CancellationToken cancel)
+    {
+        var publish = new PublishStatements(name.Sql, Staged(), differences, table.Columns, key, request.Schema.HasOp);
         if (_replaces)
         {
             return await ReplaceAsync(publish, cancel);
@@ -56,22 +68,26 @@ internal sealed class Publication(
         }
 
         return options.Mode == TableLoadMode.Append
-            ? new PublishResult(await ExecuteAsync(publish.Insert, cancel), 0, 0, 0)
+            ? new PublishResult(await ExecuteAsync(publish.Insert, "insert", cancel), 0, 0, 0)
             : await UpsertAsync(publish, cancel);
     }
 
     private async ValueTask<PublishResult> UpsertAsync(PublishStatements publish, CancellationToken cancel)
     {
-        await ExecuteAsync(publish.Lock, cancel);
+        await ExecuteAsync(publish.Lock, "lock", cancel);
         await RequireKeysAsync(publish, cancel);
+        request.Step("check keys");
         if (!(bool)await ScalarAsync($"SELECT EXISTS (SELECT FROM {name.Sql})", cancel))
         {
-            return new PublishResult(await ExecuteAsync(publish.Insert, cancel), 0, 0, 0);
+            return new PublishResult(await ExecuteAsync(publish.Insert, "insert", cancel), 0, 0, 0);
         }
 
-        var deleted = request.Schema.HasOp ? await ExecuteAsync(publish.Delete, cancel) : 0;
-        var updated = publish.Update is { } update ? await ExecuteAsync(update, cancel) : 0;
-        var inserted = await ExecuteAsync(publish.InsertMissing, cancel);
+        var deleted = request.Schema.HasOp ? await ExecuteAsync(publish.Delete, "delete", cancel) : 0;
+        await ExecuteAsync(publish.FindDifferences, "find differences", cancel);
+        await ExecuteAsync(publish.AnalyzeDifferences, "analyze differences", cancel);
+        var updated = publish.Update is { } update ? await ExecuteAsync(update, "update changed", cancel) : 0;
+        var inserted = await ExecuteAsync(publish.InsertMissing, "insert missing", cancel);
+        await ExecuteAsync(publish.DropDifferences, "drop differences", cancel);
         var versions = request.Schema.HasOp ? await CountAsync(publish.CountVersions, cancel) : staged;
         return new PublishResult(inserted, updated, deleted, versions - inserted - updated);
     }
@@ -80,7 +96,7 @@ internal sealed class Publication(
     // not. Readers wait from the TRUNCATE to the commit.
     private async ValueTask<PublishResult> ReplaceAsync(PublishStatements publish, CancellationToken cancel)
     {
-        await ExecuteAsync(publish.Lock, cancel);
+        await ExecuteAsync(publish.Lock, "lock", cancel);
         if (staged > 0 && key.Count > 0)
         {
             await RequireKeysAsync(publish, cancel);
@@ -97,10 +113,10 @@ internal sealed class Publication(
         {
             // A table that others refer to cannot be truncated; deleting its rows lets the server check each reference.
             var isReferenced = (bool)await ScalarAsync($"SELECT EXISTS (SELECT FROM pg_constraint WHERE contype = 'f' AND confrelid = {SqlText.Literal(name.Sql)}::regclass)", cancel);
-            await ExecuteAsync(isReferenced ? $"DELETE FROM {name.Sql}" : $"TRUNCATE {name.Sql}", cancel);
+            await ExecuteAsync(isReferenced ? $"DELETE FROM {name.Sql}" : $"TRUNCATE {name.Sql}", "empty", cancel);
         }
 
-        var inserted = versions == 0 ? 0 : await ExecuteAsync(publish.Insert, cancel);
+        var inserted = versions == 0 ? 0 : await ExecuteAsync(publish.Insert, "insert", cancel);
         return new PublishResult(inserted, 0, before, 0, before == 0 ? null : "replaced");
     }
 
@@ -137,9 +153,11 @@ internal sealed class Publication(
         return (await command.ExecuteScalarAsync(cancel))!;
     }
 
-    private async ValueTask<long> ExecuteAsync(string sql, CancellationToken cancel)
+    private async ValueTask<long> ExecuteAsync(string sql, string step, CancellationToken cancel)
     {
         await using var command = new NpgsqlCommand(sql, session);
-        return await command.ExecuteNonQueryAsync(cancel);
+        var rows = await command.ExecuteNonQueryAsync(cancel);
+        request.Step(step);
+        return rows;
     }
 }

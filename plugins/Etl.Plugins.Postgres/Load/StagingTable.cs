@@ -32,6 +32,9 @@ internal sealed class StagingTable(CheckpointKey key, long fence, int worker)
     /// <summary>The quoted name.</summary>
     public string Sql => SqlText.Quote(CheckpointStore.Schema, _name);
 
+    /// <summary>The quoted name of a table for the differences between what was staged and the target.</summary>
+    public static string DifferencesOf(CheckpointKey key, long fence) => SqlText.Quote(CheckpointStore.Schema, FormattableString.Invariant($"{Prefix(key)}{fence}_differences"));
+
     /// <summary>Rows written.</summary>
     public long Rows { get; private set; }
 

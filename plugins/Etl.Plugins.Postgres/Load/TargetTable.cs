@@ -21,17 +21,18 @@ internal sealed record TargetColumn(string Staged, string Target, string Value, 
 /// <param name="Columns">All that are written.</param>
 internal sealed record TargetTable(IReadOnlyList<string> Statements, IReadOnlyList<TargetColumn> Columns)
 {
+    /// <summary>DDL that comes after the rows: an index over rows that are there is made in less than half the time that it takes to keep one while they come.</summary>
+    public IReadOnlyList<string> StatementsAfterRows { get; init; } = [];
+
     /// <summary>The table as it would be made for a schema.</summary>
     public static TargetTable New(TableName name, RowSchema schema, IReadOnlyList<string> key)
     {
         var columns = Written(schema).ToList();
         var definitions = columns.Select(f => $"{SqlText.Quote(f.Name)} {PostgresTypes.SqlType(f.DataType)}");
-        if (key.Count > 0)
+        return new TargetTable([$"CREATE TABLE {name.Sql} ({string.Join(", ", definitions)})"], [.. columns.Select(f => new TargetColumn(f.Name, f.Name, "{0}"))])
         {
-            definitions = definitions.Append($"PRIMARY KEY ({string.Join(", ", key.Select(k => SqlText.Quote(schema.Require(k).Name)))})");
-        }
-
-        return new TargetTable([$"CREATE TABLE {name.Sql} ({string.Join(", ", definitions)})"], [.. columns.Select(f => new TargetColumn(f.Name, f.Name, "{0}"))]);
+            StatementsAfterRows = key.Count == 0 ? [] : [$"ALTER TABLE {name.Sql} ADD PRIMARY KEY ({string.Join(", ", key.Select(k => SqlText.Quote(schema.Require(k).Name)))})"],
+        };
     }
 
     /// <summary>

@@ -158,11 +158,13 @@ public sealed class LoaderTests
         var plan = db.Loader("t", TableLoadMode.Upsert, "id").Describe(db.Table("s", ByAt).DescribeOutput(await db.ContractAsync("s")));
         Assert.That(plan.Statements, Is.EqualTo(new[]
         {
-            """CREATE TABLE "public"."t" ("id" integer, "v" text, "deleted" boolean, "at" timestamptz, PRIMARY KEY ("id"))""",
+            """CREATE TABLE "public"."t" ("id" integer, "v" text, "deleted" boolean, "at" timestamptz)""",
             """LOCK TABLE "public"."t" IN SHARE ROW EXCLUSIVE MODE""",
             """DELETE FROM "public"."t" AS t USING staged AS s WHERE t."id" = s."id" AND s."_op" = 'delete'""",
-            """UPDATE "public"."t" AS t SET "v" = s."v", "deleted" = s."deleted", "at" = s."at" FROM staged AS s WHERE t."id" = s."id" AND s."_op" <> 'delete' AND ROW(t."v", t."deleted", t."at") IS DISTINCT FROM ROW(s."v", s."deleted", s."at")""",
-            """INSERT INTO "public"."t" ("id", "v", "deleted", "at") SELECT s."id", s."v", s."deleted", s."at" FROM staged AS s WHERE s."_op" <> 'delete' AND NOT EXISTS (SELECT FROM "public"."t" AS t WHERE t."id" = s."id")""",
+            """CREATE UNLOGGED TABLE differences WITH (autovacuum_enabled = false) AS SELECT s.*, t.ctid IS NULL AS "_etl_missing" FROM staged AS s LEFT JOIN "public"."t" AS t ON t."id" = s."id" WHERE s."_op" <> 'delete' AND (t.ctid IS NULL OR ROW(t."v", t."deleted", t."at") IS DISTINCT FROM ROW(s."v", s."deleted", s."at"))""",
+            """UPDATE "public"."t" AS t SET "v" = s."v", "deleted" = s."deleted", "at" = s."at" FROM differences AS s WHERE t."id" = s."id" AND NOT s."_etl_missing" """.TrimEnd(),
+            """INSERT INTO "public"."t" ("id", "v", "deleted", "at") SELECT s."id", s."v", s."deleted", s."at" FROM differences AS s WHERE s."_etl_missing" """.TrimEnd(),
+            """ALTER TABLE "public"."t" ADD PRIMARY KEY ("id")""",
         }));
     }
 

@@ -12,7 +12,7 @@ public sealed class JsonReportTests
     [Test]
     public void What_was_written_is_read_back_the_same()
     {
-        foreach (var report in new[] { SampleReports.Succeeded, SampleReports.NothingNew, SampleReports.Refused, SampleReports.HalfFailed, SampleReports.DidNotCompile })
+        foreach (var report in new[] { SampleReports.Succeeded, SampleReports.Profiled, SampleReports.NothingNew, SampleReports.Refused, SampleReports.HalfFailed, SampleReports.DidNotCompile })
         {
             var line = JsonReport.WriteLine(report);
 

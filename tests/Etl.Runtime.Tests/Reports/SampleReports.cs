@@ -111,6 +111,31 @@ internal static class SampleReports
         Warnings = [],
     };
 
+    /// <summary>With a profile, as <c>--profile</c> asks for.</summary>
+    public static RunReport Profiled => Succeeded with
+    {
+        Process = new ProcessProfile(9.31, 312_475_648, 0.041),
+        Stages =
+        [
+            .. Succeeded.Stages.Select(s => s.Stage switch
+            {
+                "orders" => s with { Profile = new StageProfile(0.31, 4.41, 2.9, 0, 1.2) },
+                "checked" => s with { Profile = new StageProfile(0.31, 6.52, 5.9, 0.2, 0.11, 88_080_384) },
+                "warehouse" => s with { Profile = new StageProfile(0.32, 8.32, 3.1, 4.9, 0) },
+                "lake" => s with { Profile = new StageProfile(0.32, 7.63, 1.6, 5.71, 0) },
+                _ => s,
+            }),
+        ],
+        Loads =
+        [
+            .. Succeeded.Loads.Select(l => l.Stage switch
+            {
+                "warehouse" => l with { Publish = new PublishProfile(8.4, 3.6, [new PublishStep("lock", 0.001), new PublishStep("update changed", 1.2), new PublishStep("insert missing", 2.3), new PublishStep("commit", 0.09)]) },
+                _ => l with { Publish = new PublishProfile(12.0, 0.41, [new PublishStep("encode what is buffered", 0.4)]) },
+            }),
+        ],
+    };
+
     public static RunReport HalfFailed => Succeeded with
     {
         Status = RunStatus.Failed,

@@ -9,6 +9,9 @@ public sealed class TextReportTests
     public void A_run_that_succeeded() => Golden.Check("reports/succeeded.txt", TextReport.Write(SampleReports.Succeeded));
 
     [Test]
+    public void A_run_with_a_profile() => Golden.Check("reports/profiled.txt", TextReport.Write(SampleReports.Profiled));
+
+    [Test]
     public void A_run_that_found_nothing_new() => Golden.Check("reports/nothing_new.txt", TextReport.Write(SampleReports.NothingNew));
 
     [Test]

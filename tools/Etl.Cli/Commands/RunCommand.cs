@@ -16,6 +16,7 @@ internal static class RunCommand
     private static readonly Option<string[]> Accept = new("--accept") { Description = "Publish although this rule refuses; needs --reason; may be given several times.", HelpName = "RULE" };
     private static readonly Option<string?> Reason = new("--reason") { Description = "Why a refusal is accepted; kept in the audit.", HelpName = "TEXT" };
     private static readonly Option<bool> Wait = new("--wait") { Description = "Wait for another run of the pipeline to end." };
+    private static readonly Option<bool> Profile = new("--profile") { Description = "Report where the time went: each stage busy and waiting, each publish by its steps." };
     private static readonly Option<ByteSize?> Memory = new("--memory") { Description = "The memory budget, such as 512MB.", HelpName = "SIZE", CustomParser = SharedOptions.ParseBytes };
 
     public static Command Create(CliHost host)
@@ -35,7 +36,7 @@ internal static class RunCommand
     /// <summary>The options of a run, whatever it reads.</summary>
     public static void AddOptions(Command command)
     {
-        foreach (var option in new Option[] { SharedOptions.Parameters, SharedOptions.Environment, SharedOptions.Date, Accept, Reason, Wait, SharedOptions.Plugins, Memory })
+        foreach (var option in new Option[] { SharedOptions.Parameters, SharedOptions.Environment, SharedOptions.Date, Accept, Reason, Wait, Profile, SharedOptions.Plugins, Memory })
         {
             command.Add(option);
         }
@@ -63,6 +64,7 @@ internal static class RunCommand
             AcceptedRules = parse.GetValue(Accept) ?? [],
             AcceptReason = parse.GetValue(Reason),
             Wait = parse.GetValue(Wait),
+            Profile = parse.GetValue(Profile),
             Memory = parse.GetValue(Memory),
         };
     }

@@ -1,0 +1,41 @@
+using System.Globalization;
+using System.Text;
+
+namespace Etl.Benchmarks;
+
+/// <summary>The results as a page.</summary>
+internal static class Page
+{
+    /// <summary>Markdown.</summary>
+    public static string Write(IReadOnlyList<Result> results, IReadOnlyList<StartUp> startUps, Arguments options, string serverVersion)
+    {
+        var text = new StringBuilder();
+        Line(text, $"""
+            {options.Rows:N0} rows, {options.Pairs} alternating pairs, medians; {Environment.ProcessorCount} processors, PostgreSQL {serverVersion} on the same machine, .NET {Environment.Version}.
+
+            | name | work | limit | goal | ratio | limit against itself | limit | ours | client CPU of both | peak memory |
+            | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+            """);
+        foreach (var r in results)
+        {
+            Line(text, $"| {r.Benchmark.Name} | {r.Benchmark.Work} | {r.Benchmark.LimitText} | {r.Benchmark.Goal:0.00} | **{r.Ratio:0.00}** | {r.Control.Least:0.00} to {r.Control.Most:0.00} | {r.LimitSeconds:0.00} s | {r.Seconds:0.00} s | {r.LimitCpuSeconds:0.0}, {r.CpuSeconds:0.0} s | {(r.PeakBytes == 0 ? "" : $"{r.PeakBytes >> 20} MB")} |");
+        }
+
+        if (startUps.Count > 0)
+        {
+            Line(text, $"""
+
+                | start-up | goal | median of ten |
+                | --- | --- | --- |
+                """);
+            foreach (var s in startUps)
+            {
+                Line(text, $"| `{s.Command}` | {(double.IsNaN(s.Goal) ? "" : $"{s.Goal:0} ms")} | {s.Milliseconds:0} ms |");
+            }
+        }
+
+        return text.ToString();
+    }
+
+    private static void Line(StringBuilder text, FormattableString line) => text.Append(line.ToString(CultureInfo.InvariantCulture)).Append('\n');
+}
