@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Starts a private PostgreSQL on 127.0.0.1 for tests and prints how to reach it as NAME=VALUE lines.
 #
-#   tools/postgres-up.sh FOLDER [PORT]     FOLDER is made and belongs to this cluster alone; PORT is a free one when absent
-#   tools/postgres-down.sh FOLDER          stops it and deletes the folder
+#   tools/postgres-up.sh FOLDER [PORT [PRIMARY]]   FOLDER is made and belongs to this cluster alone; PORT is a free one when absent or '';
+#                                                  PRIMARY is the FOLDER of a running cluster, of which this becomes a hot standby
+#   tools/postgres-down.sh FOLDER                  stops it and deletes the folder
 #
 # As root the server runs as the user postgres (it refuses to run as root), otherwise as you.
 set -euo pipefail
-folder=${1:?usage: postgres-up.sh FOLDER [PORT]}
+folder=${1:?usage: postgres-up.sh FOLDER [PORT [PRIMARY]]}
 port=${2:-}
+primary=${3:-}
 
 find_binaries() {
     ls -d /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /opt/homebrew/opt/postgresql*/bin 2>/dev/null | sort -V | tail -n 1
@@ -36,11 +38,17 @@ if [ "$(id -u)" = 0 ]; then
 fi
 chmod 700 "$folder"
 
-password=$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')
+if [ -n "$primary" ]; then
+    password=$(cat "$primary/password")
+else
+    password=$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')
+fi
 (umask 077 && printf '%s\n' "$password" > "$folder/password")
 if [ "$(id -u)" = 0 ]; then chown postgres "$folder/password"; fi
 
-if [ ! -d "$folder/data" ]; then
+if [ -n "$primary" ]; then
+    PGPASSWORD=$password as_owner "$binaries/pg_basebackup" -D "$folder/data" -R -c fast -h 127.0.0.1 -p "$(sed -n 4p "$primary/data/postmaster.pid")" -U etl
+elif [ ! -d "$folder/data" ]; then
     as_owner "$binaries/initdb" -D "$folder/data" -A scram-sha-256 --pwfile="$folder/password" -U etl -E UTF8 --locale=C.UTF-8 >/dev/null
 fi
 

@@ -37,8 +37,11 @@ public sealed record DeadLetterFile(string? Connection, string Path, string Stag
 /// </summary>
 public sealed record Checkpoint
 {
-    /// <summary>The format that this code writes, and the newest that it reads.</summary>
-    public const int CurrentVersion = 1;
+    /// <summary>
+    /// The newest format that this code reads and writes. Each checkpoint is written in the oldest one that can say it: 1, or 2 for one that closes dead
+    /// letters, on top of which an older program must not go on.
+    /// </summary>
+    public const int CurrentVersion = 2;
 
     /// <summary>Whose it is.</summary>
     public required CheckpointKey Key { get; init; }
@@ -67,6 +70,12 @@ public sealed record Checkpoint
     /// <summary>Dead letters of the epoch.</summary>
     public IReadOnlyList<DeadLetterFile> DeadLetters { get; init; } = [];
 
+    /// <summary>Dead letters of earlier epochs that this one closes.</summary>
+    public IReadOnlyList<DeadLetterClosing> Closed { get; init; } = [];
+
+    /// <summary>What the epoch was for and why, in words, where it is not a run's; null for a run. For people and the audit.</summary>
+    public string? Note { get; init; }
+
     /// <summary>Rows staged in this epoch.</summary>
     public long Rows { get; init; }
 
@@ -84,7 +93,7 @@ public sealed record Checkpoint
 
         var json = new JsonObject
         {
-            ["version"] = CurrentVersion,
+            ["version"] = Closed.Count > 0 ? 2 : 1,
             ["environment"] = Key.Environment,
             ["pipeline"] = Key.Pipeline,
             ["stage"] = Key.Stage,
@@ -102,6 +111,19 @@ public sealed record Checkpoint
             ["rows"] = Rows,
             ["committed_at"] = CommittedAt.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture),
         };
+        if (Closed.Count > 0)
+        {
+            json["closed"] = new JsonArray([.. Closed.Select(c => new JsonObject
+            {
+                ["state"] = c.State.ToString().ToLowerInvariant(), ["path"] = c.Path, ["rule"] = c.Rule, ["rows"] = c.Rows,
+            })]);
+        }
+
+        if (Note is not null)
+        {
+            json["note"] = Note;
+        }
+
         json["checksum"] = Checksum(json);
         return json.ToJsonString();
     }
@@ -139,6 +161,9 @@ public sealed record Checkpoint
                     s => new SourcePosition(Text(s.Value!.AsObject(), "kind"), Text(s.Value!.AsObject(), "identity"), s.Value!["position"]!.DeepClone().AsObject())),
                 DeadLetters = [.. json["dead_letters"]!.AsArray().Select(d => d!.AsObject()).Select(d => new DeadLetterFile(
                     d["connection"]?.GetValue<string>(), Text(d, "path"), Text(d, "stage"), d["rows"]!.GetValue<long>(), Text(d, "sha256")))],
+                Closed = [.. (json["closed"] as JsonArray ?? []).Select(c => c!.AsObject()).Select(c => new DeadLetterClosing(
+                    Enum.Parse<DeadLetterState>(Text(c, "state"), ignoreCase: true), c["path"]?.GetValue<string>(), c["rule"]?.GetValue<string>(), c["rows"]!.GetValue<long>()))],
+                Note = json["note"]?.GetValue<string>(),
                 Rows = json["rows"]!.GetValue<long>(),
                 CommittedAt = DateTimeOffset.Parse(Text(json, "committed_at"), CultureInfo.InvariantCulture),
             };

@@ -27,7 +27,11 @@ public interface IExtractor
 /// <param name="Incremental">Reads what is new since a position.</param>
 /// <param name="Guarantee">The promise in words for the plan: exact, or what its limit is.</param>
 /// <param name="Fingerprint">The settings that a position depends on (table, cursor, key): a change of these makes stored positions invalid.</param>
-public sealed record ExtractorCapabilities(string Kind, bool Incremental, string Guarantee, string Fingerprint);
+public sealed record ExtractorCapabilities(string Kind, bool Incremental, string Guarantee, string Fingerprint)
+{
+    /// <summary>An increment may hold rows that the one before held too, whatever <see cref="ExtractRequest.Once"/> asks for: they cannot be appended.</summary>
+    public bool MayRepeat { get; init; }
+}
 
 /// <summary>What to read.</summary>
 /// <param name="Contract">The declared schema; the live one is checked against it, by name, before the first row.</param>
@@ -37,7 +41,11 @@ public sealed record ExtractorCapabilities(string Kind, bool Incremental, string
 /// <param name="Parallelism">Splits that will be read at a time, at most.</param>
 /// <param name="Parameters">Typed values of <c>$name</c> in SQL options: string, bool, long, decimal, DateOnly or DateTimeOffset.</param>
 public sealed record ExtractRequest(
-    DataContract? Contract, RowSchema Schema, SourcePosition? From, int BatchRows, int Parallelism, IReadOnlyDictionary<string, object> Parameters);
+    DataContract? Contract, RowSchema Schema, SourcePosition? From, int BatchRows, int Parallelism, IReadOnlyDictionary<string, object> Parameters)
+{
+    /// <summary>A target adds each row that comes, so none may come in two increments. A target with a key takes a row again without harm, which may be cheaper.</summary>
+    public bool Once { get; init; }
+}
 
 /// <summary>
 /// How far a source was consumed. <see cref="Position"/> belongs to the extractor and is opaque to everybody else.
@@ -63,6 +71,9 @@ public interface IExtraction : IAsyncDisposable
 
     /// <summary>Rows in all splits if that is known cheaply, for progress; null otherwise.</summary>
     long? EstimatedRows { get; }
+
+    /// <summary>What a person should know before it is read (a missing index, a transaction that has been open for long), for the run's report.</summary>
+    IReadOnlyList<string> Warnings => [];
 
     /// <summary>
     /// Reads one split. Called at most once per split, several at a time. Every batch is its own (new buffers); the engine

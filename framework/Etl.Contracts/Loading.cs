@@ -59,7 +59,14 @@ public sealed record LoadPlan(LoadMode Mode, IReadOnlyList<string> Key, string T
 /// <param name="GoneOwner">An owner whose process is known to have ended: its lease is taken as if it had run out. Null for none.</param>
 /// <param name="FailPoint">Called with the name of each point where a test may stop the process; does nothing in production.</param>
 public sealed record LoadRequest(
-    CheckpointKey Key, RowSchema Schema, string RunId, bool FullRefresh, string Owner, TimeSpan LeaseFor, Action<string> FailPoint, string? GoneOwner = null);
+    CheckpointKey Key, RowSchema Schema, string RunId, bool FullRefresh, string Owner, TimeSpan LeaseFor, Action<string> FailPoint, string? GoneOwner = null)
+{
+    /// <summary>
+    /// Earlier runs of the pipeline that are known to have ended without an end, since its last success: what they wrote and did not publish can be removed, once this
+    /// session has published.
+    /// </summary>
+    public IReadOnlyList<string> GoneRuns { get; init; } = [];
+}
 
 /// <summary>
 /// One run's hold on one target. Order of calls: <see cref="StageAsync"/> any number of times, several at once; then

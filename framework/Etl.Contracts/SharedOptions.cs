@@ -3,7 +3,10 @@ using FluentValidation;
 namespace Etl.Contracts;
 
 /// <summary>Options of <c>extract: table</c>, whatever the system.</summary>
-public record TableExtractOptions
+public record TableExtractOptions : TableExtractOptions<IncrementalOptions>;
+
+/// <summary>Options of <c>extract: table</c> for a system with options of its own for increments.</summary>
+public record TableExtractOptions<TIncremental> where TIncremental : IncrementalOptions
 {
     /// <summary>The table.</summary>
     [Option("The table, in the connection's schema; schema.table says it all.", Example = "orders", Identifier = true)]
@@ -15,11 +18,14 @@ public record TableExtractOptions
 
     /// <summary>How to read what is new.</summary>
     [Option("Reads only what is new or changed since the target's checkpoint. Absent: everything, each time.")]
-    public IncrementalOptions? Incremental { get; init; }
+    public TIncremental? Incremental { get; init; }
 }
 
 /// <summary>Options of <c>extract: query</c>, whatever the system.</summary>
-public record QueryExtractOptions
+public record QueryExtractOptions : QueryExtractOptions<IncrementalOptions>;
+
+/// <summary>Options of <c>extract: query</c> for a system with options of its own for increments.</summary>
+public record QueryExtractOptions<TIncremental> where TIncremental : IncrementalOptions
 {
     /// <summary>The query.</summary>
     [Option("One SELECT in the source's dialect; $name is a bound parameter.", Example = "select id, total from orders where region = $region")]
@@ -27,11 +33,11 @@ public record QueryExtractOptions
 
     /// <summary>How to read what is new.</summary>
     [Option("Reads only what is new or changed since the target's checkpoint. Absent: everything, each time.")]
-    public IncrementalOptions? Incremental { get; init; }
+    public TIncremental? Incremental { get; init; }
 }
 
 /// <summary>How a source tells what is new.</summary>
-public sealed record IncrementalOptions
+public record IncrementalOptions
 {
     /// <summary>The cursor.</summary>
     [Option("A column that grows with each change of a row, such as the time of its last update.", Example = "updated_at", Identifier = true)]

@@ -23,6 +23,9 @@ public sealed record PipelineRunRequest(string File)
     /// <summary>Reads everything and replaces the targets.</summary>
     public bool FullRefresh { get; init; }
 
+    /// <summary>Replays these dead letters instead of reading what is new.</summary>
+    public LetterSelection? Replay { get; init; }
+
     /// <summary>Rules accepted for this run.</summary>
     public IReadOnlySet<string> Accepted { get; init; } = new HashSet<string>();
 

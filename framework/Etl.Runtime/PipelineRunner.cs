@@ -17,6 +17,9 @@ namespace Etl.Runtime;
 /// <param name="time">The clock.</param>
 public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProvider time)
 {
+    // How far back to look for runs that were killed.
+    private const int MostGoneRuns = 100;
+
     /// <summary>Plugins that several runs of this process share, disposed by who scanned them; null: each run loads its own.</summary>
     internal PluginCatalog? Shared { get; init; }
 
@@ -32,15 +35,28 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         var catalog = Shared ?? own!;
         var memory = request.Memory ?? project.Settings.Memory;
         await using var pipeline = await CompileAsync(request.File, project, run, catalog, memory, request);
+        request.FailPoints.Hit("compiled");
         using var temporary = TemporaryFolder.Hold(project.StateFolder);
         var (ledger, connection) = OpenLedger(project, new ComponentFactory(catalog, new PluginContext(project.Folder, project.StateFolder, memory.Bytes, time)), request.Redactor);
         await using var ledgerOwner = ledger;
         await using var connectionOwner = connection;
         await ledger.StartAsync(new RunStart(run.Id, pipeline.Definition.Id, project.Environment, run.StartedAt, request.Process), cancel);
+        request.FailPoints.Hit("ledger.started");
 
-        var report = await ExecuteAsync(pipeline, run, request, memory, cancel);
+        var report = await ExecuteAsync(pipeline, run, request, memory, await GoneRunsAsync(ledger, pipeline, run.Id, cancel), cancel);
+        request.FailPoints.Hit("run.ended");
         await ledger.FinishAsync(report, CancellationToken.None);
         return report;
+    }
+
+    /// <summary>Lets a person's decision about the targets' state take place. Throws <see cref="InvalidPipelineException"/> for a pipeline that does not compile.</summary>
+    public async Task<T> EditStateAsync<T>(PipelineRunRequest request, Func<StateEditor, Task<T>> edit)
+    {
+        var (pipeline, catalog) = await CompileAsync(request);
+        using var plugins = catalog;
+        await using var compiled = pipeline;
+        using var temporary = TemporaryFolder.Hold(pipeline.Project.StateFolder);
+        return await edit(new StateEditor(pipeline, new RunSettings { RunId = NewRun(request).Id, Memory = pipeline.Project.Settings.Memory, Time = time, Wait = request.Wait, Log = request.Log }));
     }
 
     /// <summary>Compiles without connecting; throws <see cref="InvalidPipelineException"/> with all problems.</summary>
@@ -71,10 +87,17 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
     /// <summary>The plugins of a project: those of the command line, of <c>etl.yaml</c>, of <c>ETL_PLUGINS</c>, and the built-in ones.</summary>
     public PluginCatalog Plugins(Project? project)
     {
-        var builtIn = Path.Combine(AppContext.BaseDirectory, "plugins");
+        var builtIn = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "plugins"));
+        var pinned = project is null ? null : PluginLock.Read(project.Folder, project.StateFolder);
+        return PluginCatalog.Scan([.. AddedPluginFolders(project), .. Directory.Exists(builtIn) ? [builtIn] : Array.Empty<string>()], pinned, builtIn);
+    }
+
+    /// <summary>Where plugins lie that do not come with the program: as on the command line, in <c>etl.yaml</c> and in <c>ETL_PLUGINS</c>.</summary>
+    public IReadOnlyList<string> AddedPluginFolders(Project? project)
+    {
         var ofProject = project?.Settings.Plugins.Select(p => Path.Combine(project.Folder, p)) ?? [];
         var ofEnvironment = (Environment.GetEnvironmentVariable("ETL_PLUGINS") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
-        return PluginCatalog.Scan([.. pluginFolders, .. ofProject, .. ofEnvironment, .. Directory.Exists(builtIn) ? [builtIn] : Array.Empty<string>()]);
+        return [.. pluginFolders, .. ofProject, .. ofEnvironment];
     }
 
     private async Task<CompiledPipeline> CompileAsync(
@@ -82,6 +105,12 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
     {
         var bag = new DiagnosticBag();
         var definition = PipelineReader.Read(file, project, run, bag);
+        request.FailPoints.Hit("validating");
+        if (request.FailPoints.Warning is { } rehearsal)
+        {
+            bag.AddWarning(SourceSpan.Start(file), "ETL4390", rehearsal, "Unset it for real work.");
+        }
+
         var factory = new ComponentFactory(catalog, new PluginContext(project.Folder, project.StateFolder, memory.Bytes, time));
         var pipeline = definition is null ? null : await Compiler.CompileAsync(project, definition, factory, request.Redactor, request.Connects, bag);
         if (pipeline is null)
@@ -93,7 +122,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         return pipeline;
     }
 
-    private async Task<RunReport> ExecuteAsync(CompiledPipeline pipeline, RunContext run, PipelineRunRequest request, ByteSize memory, CancellationToken cancel)
+    private async Task<RunReport> ExecuteAsync(CompiledPipeline pipeline, RunContext run, PipelineRunRequest request, ByteSize memory, IReadOnlyList<string> goneRuns, CancellationToken cancel)
     {
         using var span = EtlTelemetry.StartRun(pipeline.Definition.Id, pipeline.Project.Environment, run.Id);
         using var limit = new CancellationTokenSource(pipeline.Definition.Policies.Timeout ?? Timeout.InfiniteTimeSpan, time);
@@ -104,9 +133,11 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         {
             RunId = run.Id,
             FullRefresh = request.FullRefresh,
+            Replay = request.Replay,
             Accepted = request.Accepted,
             AcceptedReason = request.AcceptedReason,
             Wait = request.Wait,
+            GoneRuns = goneRuns,
             Memory = memory,
             Time = time,
             Log = request.Log.ForRun(run.Id, pipeline.Definition.Id),
@@ -156,7 +187,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
             Loads = execution.Loads,
             Rules = execution.Rules,
             DeadLetters = execution.DeadLetters,
-            Warnings = [.. execution.Warnings.Concat(WarningOfLedger(pipeline)).Select(request.Redactor.Redact)],
+            Warnings = [.. Rehearsal(request).Concat(execution.Warnings).Concat(WarningOfLedger(pipeline)).Select(request.Redactor.Redact)],
             Error = error is null or OperationCanceledException ? null : ReportBuilder.Error(error, request.Redactor),
         };
     }
@@ -175,6 +206,8 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
             : throw new EtlException("ETL4613", $"the connection '{name}' cannot keep the ledger", "`ledger` in etl.yaml names a connection of type postgres, or is left out for a file in the state folder.");
     }
 
+    private static IEnumerable<string> Rehearsal(PipelineRunRequest request) => request.FailPoints.Warning is { } warning ? [warning] : [];
+
     // Once, with the file's first run: whoever runs the pipeline from another machine would not find the history here.
     private static IEnumerable<string> WarningOfLedger(CompiledPipeline pipeline)
     {
@@ -186,6 +219,13 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
             File.WriteAllText(marker, "");
             yield return $"the list of runs is a file on this machine, while '{remote}' is another one; `ledger: CONNECTION` in etl.yaml keeps it where others find it";
         }
+    }
+
+    // Those that a success came after left nothing: it removed what they had.
+    private static async Task<IReadOnlyList<string>> GoneRunsAsync(ILedger ledger, CompiledPipeline pipeline, string current, CancellationToken cancel)
+    {
+        var latest = await ledger.ListAsync(new RunFilter(pipeline.Definition.Id, pipeline.Project.Environment, Limit: MostGoneRuns), cancel);
+        return [.. latest.Where(r => r.RunId != current).TakeWhile(r => r.Status != RunStatus.Succeeded).Where(r => r.Status == RunStatus.Interrupted).Select(r => r.RunId)];
     }
 
     private RunContext NewRun(PipelineRunRequest request)

@@ -31,7 +31,7 @@ internal sealed class DuckDbExtraction : IExtraction
 
     public long? EstimatedRows { get; }
 
-    public static DuckDbExtraction Open(DuckDbReading reading, ExtractRequest request, CancellationToken cancel)
+    public static DuckDbExtraction Open(DuckDbReading reading, ExtractRequest request, IReadOnlyList<IReadOnlyList<string>>? keys, CancellationToken cancel)
     {
         var handle = reading.Connection.Open(mustExist: true);
         try
@@ -40,12 +40,17 @@ internal sealed class DuckDbExtraction : IExtraction
             duck.Execute("BEGIN TRANSACTION READ ONLY", cancel: cancel);
             var live = Describe(duck, reading, request);
             var terms = string.Join(", ", request.Schema.Arrow.FieldsList.Select(f => Term(reading, live, f)));
+            if (keys is not null)
+            {
+                return new DuckDbExtraction(handle, request, $"SELECT {terms} FROM {reading.From} WHERE {Lookup(reading, live, request, keys)}", reading.Position(null), null);
+            }
+
             if (reading.Incremental is not { } incremental)
             {
                 return new DuckDbExtraction(handle, request, $"SELECT {terms} FROM {reading.From}", reading.Position(null), null);
             }
 
-            var order = new[] { incremental.Cursor }.Concat(reading.Key(request.Contract)).Select(c => Find(reading, live, c)).ToArray();
+            var order = Order(reading, live, request, incremental);
             var cursor = SqlText.Quote(order[0].Name);
             RefuseNulls(duck, reading, incremental, cursor, request, cancel);
             var beyond = request.From is { Position.Count: > 0 } from ? Beyond(order, from.Position) : $"{cursor} IS NOT NULL";
@@ -85,6 +90,20 @@ internal sealed class DuckDbExtraction : IExtraction
             _handle.Dispose();
         }
     });
+
+    private static DuckColumn[] Order(DuckDbReading reading, IReadOnlyList<DuckColumn> live, ExtractRequest request, IncrementalOptions incremental) =>
+        [.. new[] { incremental.Cursor }.Concat(reading.Key(request.Contract)).Select(c => Find(reading, live, c))];
+
+    // Rows with these keys that are not beyond the position: a NULL cursor is beyond every one.
+    private static string Lookup(DuckDbReading reading, IReadOnlyList<DuckColumn> live, ExtractRequest request, IReadOnlyList<IReadOnlyList<string>> keys)
+    {
+        var columns = request.Schema.Key.Select(k => Find(reading, live, k)).ToList();
+        var values = keys.Select(key => $"({string.Join(", ", key.Select((text, i) => $"CAST({SqlText.Literal(text)} AS {columns[i].Type})"))})");
+        var lookup = $"({string.Join(", ", columns.Select(c => SqlText.Quote(c.Name)))}) IN ({string.Join(", ", values)})";
+        return reading.Incremental is { } incremental && request.From is { Position.Count: > 0 } from
+            ? $"{lookup} AND NOT coalesce({Beyond(Order(reading, live, request, incremental), from.Position)}, true)"
+            : lookup;
+    }
 
     private static IReadOnlyList<DuckColumn> Describe(DuckConnection duck, DuckDbReading reading, ExtractRequest request)
     {

@@ -10,7 +10,7 @@ public sealed record DuckDbQueryExtractOptions : QueryExtractOptions;
 
 /// <summary>Reads a table or view of a DuckDB file.</summary>
 [Extractor("table", "Reads a table or view of a DuckDB file.", For = "duckdb")]
-public sealed class DuckDbTableExtractor(DuckDbTableExtractOptions options, DuckDbConnection connection) : IExtractor
+public sealed class DuckDbTableExtractor(DuckDbTableExtractOptions options, DuckDbConnection connection) : IKeyedExtractor
 {
     private readonly DuckDbReading _reading = new(
         connection, "duckdb.table/1", options.Table, connection.Table(options.Table).Quoted, options.Columns, options.Incremental);
@@ -22,7 +22,10 @@ public sealed class DuckDbTableExtractor(DuckDbTableExtractOptions options, Duck
     public RowSchema DescribeOutput(DataContract? contract) => _reading.DescribeOutput(contract);
 
     /// <inheritdoc/>
-    public ValueTask<IExtraction> OpenAsync(ExtractRequest request, CancellationToken cancel) => _reading.OpenAsync(request, cancel);
+    public ValueTask<IExtraction> OpenAsync(ExtractRequest request, CancellationToken cancel) => _reading.OpenAsync(request, null, cancel);
+
+    /// <inheritdoc/>
+    public ValueTask<IExtraction> OpenKeysAsync(ExtractRequest request, IReadOnlyList<IReadOnlyList<string>> keys, CancellationToken cancel) => _reading.OpenAsync(request, keys, cancel);
 }
 
 /// <summary>Reads the result of a query on a DuckDB file.</summary>
@@ -39,5 +42,5 @@ public sealed class DuckDbQueryExtractor(DuckDbQueryExtractOptions options, Duck
     public RowSchema DescribeOutput(DataContract? contract) => _reading.DescribeOutput(contract);
 
     /// <inheritdoc/>
-    public ValueTask<IExtraction> OpenAsync(ExtractRequest request, CancellationToken cancel) => _reading.OpenAsync(request, cancel);
+    public ValueTask<IExtraction> OpenAsync(ExtractRequest request, CancellationToken cancel) => _reading.OpenAsync(request, null, cancel);
 }

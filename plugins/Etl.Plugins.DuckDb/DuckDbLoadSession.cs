@@ -6,7 +6,7 @@ using Etl.DuckDb;
 namespace Etl.Plugins.DuckDb;
 
 /// <summary>One run's hold on a table of the file. See <see cref="ILoadSession"/> for the order of calls.</summary>
-internal sealed class DuckDbLoadSession : ILoadSession
+internal sealed class DuckDbLoadSession : IRefusingLoadSession
 {
     private readonly DuckDbConnection _connection;
     private readonly DuckDbTableLoadOptions _options;
@@ -46,7 +46,14 @@ internal sealed class DuckDbLoadSession : ILoadSession
             state.DropStale($"{target.Stage.Name}_");
 
             // Before the first row is read: what the policy forbids is told now.
-            DuckDbTableShape.Statements(own, own.Table.Columns(handle.Duck), options.Schema);
+            var live = own.Table.Columns(handle.Duck);
+            if (live.Count == 0 && checkpoint is not null && !request.FullRefresh && options.Mode != TableLoadMode.Replace)
+            {
+                throw new EtlException("ETL4308", $"the table {own.Table} is gone, and the checkpoint says that rows were loaded into it", "Restore it from a copy, or run with --full-refresh to load it anew.");
+            }
+
+            DuckDbTableShape.Statements(own, live, options.Schema);
+            own = own with { Conditions = DuckDbConditions.Of(own, live, handle.Duck) };
             handle.Duck.Execute(own.CreateStage, cancel: cancel);
             return new DuckDbLoadSession(connection, options, request, own, handle, state, fence, checkpoint);
         }
@@ -77,6 +84,21 @@ internal sealed class DuckDbLoadSession : ILoadSession
 
         await Task.WhenAll(fill, insert);
         _request.FailPoint("staged");
+    }
+
+    public async ValueTask StageAsync(IAsyncEnumerable<RecordBatch> batches, RefuseRow refuse, CancellationToken cancel)
+    {
+        if (_target.Conditions.Count == 0)
+        {
+            // Its types take every value of the rows'.
+            await StageAsync(batches, cancel);
+            return;
+        }
+
+        await foreach (var batch in batches.WithCancellation(cancel))
+        {
+            await Bisection.WriteAsync(batch, (part, stop) => StageAsync(One(part), stop), ReasonOfRow, refuse, cancel);
+        }
     }
 
     public async ValueTask<PublishResult> PublishAsync(Checkpoint next, CancellationToken cancel) => await Task.Run(() => Publish(next, cancel), cancel);
@@ -110,6 +132,15 @@ internal sealed class DuckDbLoadSession : ILoadSession
             _handle.Dispose();
         }
     });
+
+    private static async IAsyncEnumerable<RecordBatch> One(RecordBatch batch)
+    {
+        await Task.CompletedTask;
+        yield return batch;
+    }
+
+    // The message has the condition and no value.
+    private static string? ReasonOfRow(Exception error) => error is DuckException { Error.Type: "Constraint" } refused ? refused.Message : null;
 
     private PublishResult Publish(Checkpoint next, CancellationToken cancel)
     {

@@ -18,7 +18,10 @@ internal sealed record DuckDbReading(DuckDbConnection Connection, string Kind, s
         Kind, Incremental is not null, Incremental is null
             ? "exact: one snapshot of everything"
             : $"exact for rows whose '{Incremental.Cursor}' grows in the order of commits, which one writer gives (a DuckDB file has one writing process); a row that a slower transaction of that process commits later, below the position, is missed",
-        Incremental is null ? Name : $"{Name}|{Incremental.Cursor}|{string.Join(',', Incremental.Key ?? [])}");
+        Incremental is null ? Name : $"{Name}|{Incremental.Cursor}|{string.Join(',', Incremental.Key ?? [])}")
+    {
+        MayRepeat = Incremental?.NullCursor == NullCursor.Include,
+    };
 
     public string Identity => $"duckdb:{Connection.Display}";
 
@@ -55,14 +58,15 @@ internal sealed record DuckDbReading(DuckDbConnection Connection, string Kind, s
     /// <summary>Columns that order rows of one cursor value.</summary>
     public IReadOnlyList<string> Key(DataContract? contract) => Incremental?.Key ?? contract?.PrimaryKey ?? [];
 
-    public async ValueTask<IExtraction> OpenAsync(ExtractRequest request, CancellationToken cancel)
+    /// <summary>A snapshot of what is new, or of the rows with these keys.</summary>
+    public async ValueTask<IExtraction> OpenAsync(ExtractRequest request, IReadOnlyList<IReadOnlyList<string>>? keys, CancellationToken cancel)
     {
         if (request.From is { } from && (from.Kind != Kind || from.Identity != Identity))
         {
             throw new EtlException("ETL4413", $"the target's position is of {from.Kind} in {from.Identity}, and this is {Kind} in {Identity}", "Point the connection back at that source, or run with --full-refresh.");
         }
 
-        return await Task.Run(() => DuckDbExtraction.Open(this, request, cancel), cancel);
+        return await Task.Run(() => DuckDbExtraction.Open(this, request, keys, cancel), cancel);
     }
 
     /// <summary>The position of a row, given the texts of its cursor and key.</summary>

@@ -41,10 +41,14 @@ internal sealed class DuckDbState(DuckConnection duck, CheckpointKey key)
 
     /// <summary>What was last committed; takes nothing and creates nothing.</summary>
     public Checkpoint? Read() =>
-        duck.QueryText("SELECT count(*)::VARCHAR FROM information_schema.tables WHERE table_schema = '_etl' AND table_name = 'checkpoint'") is "1"
-        && duck.QueryText($"SELECT value FROM _etl.checkpoint WHERE {Mine}", Parameters()) is { } value
+        Exists("checkpoint") && duck.QueryText($"SELECT value FROM _etl.checkpoint WHERE {Mine}", Parameters()) is { } value
             ? Checkpoint.Parse(value)
             : null;
+
+    /// <summary>The checkpoints of all epochs, the oldest first.</summary>
+    public IReadOnlyList<Checkpoint> ReadEpochs() => Exists("epoch")
+        ? [.. duck.QueryRows($"SELECT value FROM _etl.epoch WHERE {Mine} ORDER BY n", Parameters()).Select(r => Checkpoint.Parse(r[0]!))]
+        : [];
 
     /// <summary>Takes the next fence and the lease; <see cref="LeaseHeldException"/> while another owner's lease runs.</summary>
     public (long Fence, Checkpoint? Checkpoint) Take(LoadRequest request) => InTransaction(() =>
@@ -139,6 +143,9 @@ internal sealed class DuckDbState(DuckConnection duck, CheckpointKey key)
     }
 
     private static string Until(TimeSpan leaseFor) => $"now() + INTERVAL {((long)leaseFor.TotalMilliseconds).ToString(CultureInfo.InvariantCulture)} MILLISECONDS";
+
+    private bool Exists(string table) =>
+        duck.QueryText($"SELECT count(*)::VARCHAR FROM information_schema.tables WHERE table_schema = '_etl' AND table_name = '{table}'") is "1";
 
     private Dictionary<string, object> Parameters(params ReadOnlySpan<(string Name, object Value)> more)
     {

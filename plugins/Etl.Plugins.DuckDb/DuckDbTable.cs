@@ -42,5 +42,18 @@ internal sealed record DuckDbTable(string Schema, string Name)
             Parameters()).Select(r => r[0]!),
     ];
 
+    /// <summary>Conditions of CHECK, with the columns that they speak of.</summary>
+    public IReadOnlyList<(string Condition, IReadOnlyList<string> Columns)> Checks(DuckConnection duck) =>
+    [
+        .. duck.QueryRows(
+            """
+            SELECT constraint_index::VARCHAR, any_value(expression), string_agg(column_name, chr(0)) FROM (
+              SELECT constraint_index, expression, unnest(constraint_column_names) AS column_name FROM duckdb_constraints()
+              WHERE database_name = current_database() AND lower(schema_name) = lower($schema) AND lower(table_name) = lower($name) AND constraint_type = 'CHECK')
+            GROUP BY ALL ORDER BY ALL
+            """,
+            Parameters()).Select(r => (r[1]!, (IReadOnlyList<string>)r[2]!.Split('\0'))),
+    ];
+
     private Dictionary<string, object> Parameters() => new() { ["schema"] = Schema, ["name"] = Name };
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Apache.Arrow;
 using Etl.Contracts;
 using Etl.DuckDb;
@@ -12,7 +13,7 @@ public sealed class DuckDbTableLoadRules : TableLoadRules<DuckDbTableLoadOptions
 
 /// <summary>Loads a table of a DuckDB file: staged beside it, published with its checkpoint in one transaction.</summary>
 [Loader("table", "Loads a table of a DuckDB file.", For = "duckdb")]
-public sealed class DuckDbTableLoader(DuckDbTableLoadOptions options, DuckDbConnection connection) : ILoader
+public sealed class DuckDbTableLoader(DuckDbTableLoadOptions options, DuckDbConnection connection) : ILoader, IEpochHistory
 {
     /// <inheritdoc/>
     public LoadPlan Describe(RowSchema input)
@@ -47,6 +48,21 @@ public sealed class DuckDbTableLoader(DuckDbTableLoadOptions options, DuckDbConn
         cancel);
 
     /// <inheritdoc/>
+    public async IAsyncEnumerable<Checkpoint> ReadEpochsAsync(CheckpointKey key, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        if (!connection.Exists)
+        {
+            yield break;
+        }
+
+        using var handle = await Task.Run(() => connection.Open(mustExist: true), cancel);
+        foreach (var epoch in await Task.Run(new DuckDbState(handle.Duck, key).ReadEpochs, cancel))
+        {
+            yield return epoch;
+        }
+    }
+
+    /// <inheritdoc/>
     public async ValueTask<ILoadSession> OpenAsync(LoadRequest request, CancellationToken cancel)
     {
         var target = Target(request.Schema) with { Stage = new DuckDbTable(DuckDbState.Schema, $"stage_{request.Key.ShortName}") };
@@ -77,6 +93,9 @@ public sealed class DuckDbTableLoader(DuckDbTableLoadOptions options, DuckDbConn
 /// <param name="HasOp">Whether staged rows can be deletions.</param>
 internal sealed record DuckDbTarget(DuckDbTable Table, DuckDbTable Stage, IReadOnlyList<Field> Fields, IReadOnlyList<string> Key, bool HasOp)
 {
+    /// <summary>What the table asks of a single row, and the rows' schema does not promise.</summary>
+    public IReadOnlyList<string> Conditions { get; init; } = [];
+
     private string Names => string.Join(", ", Fields.Select(f => SqlText.Quote(f.Name)));
 
     private string Values => string.Join(", ", Fields.Select(f => $"s.{SqlText.Quote(f.Name)}"));
@@ -91,8 +110,10 @@ internal sealed record DuckDbTarget(DuckDbTable Table, DuckDbTable Stage, IReadO
     {
         get
         {
+            var op = SqlText.Quote(RowSchema.OpColumn);
             var columns = Fields.Select(f => $"{SqlText.Quote(f.Name)} {DuckType.Of(f.DataType)}");
-            return $"CREATE TABLE {Stage.Quoted} ({string.Join(", ", HasOp ? columns.Append($"{SqlText.Quote(RowSchema.OpColumn)} VARCHAR NOT NULL") : columns)})";
+            var conditions = Conditions.Select(c => $"CHECK ({(HasOp ? $"{op} = '{RowSchema.OpDelete}' OR " : "")}({c}))");
+            return $"CREATE TABLE {Stage.Quoted} ({string.Join(", ", [.. columns, .. HasOp ? [$"{op} VARCHAR NOT NULL"] : System.Array.Empty<string>(), .. conditions])})";
         }
     }
 

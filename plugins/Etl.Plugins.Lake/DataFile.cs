@@ -24,13 +24,22 @@ internal sealed record DataFile(int Id, string RelativePath, PartitionFolder Fol
 /// </summary>
 internal sealed class DataFiles(IObjectStore store, string root, Schema schema, IReadOnlyList<string> partitionColumns, CompressionMethod compression, string tempFolder, string nameSuffix) : IDisposable
 {
+    /// <summary>How names begin.</summary>
+    public const string Prefix = "part-";
+
     private const int RequestsAtATime = 8;
     private readonly Dictionary<string, DataFile> _sent = new(StringComparer.Ordinal);
     private readonly Lock _lock = new();
     private int _lastId;
 
+    /// <summary>Called with the name of each point where a test may stop the process.</summary>
+    public Action<string> FailPoint { get; init; } = static _ => { };
+
     /// <summary>The columns of every file.</summary>
     public Schema Schema => schema;
+
+    /// <summary>What names of a run's files hold of it.</summary>
+    public static string SuffixOf(string runId) => new([.. runId.Where(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_').Take(40)]);
 
     /// <summary>A number for a file that will be opened later.</summary>
     public int NextId() => Interlocked.Increment(ref _lastId);
@@ -38,7 +47,7 @@ internal sealed class DataFiles(IObjectStore store, string root, Schema schema, 
     /// <summary>Begins a file.</summary>
     public async ValueTask<OpenDataFile> OpenAsync(int id, PartitionFolder folder, CancellationToken cancel)
     {
-        var name = string.Create(CultureInfo.InvariantCulture, $"part-{id:D5}-{nameSuffix}-{Guid.NewGuid():N}.parquet");
+        var name = string.Create(CultureInfo.InvariantCulture, $"{Prefix}{id:D5}-{nameSuffix}-{Guid.NewGuid():N}.parquet");
         var local = NewTempPath();
         var stream = new FileStream(local, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 20);
         try
@@ -68,6 +77,7 @@ internal sealed class DataFiles(IObjectStore store, string root, Schema schema, 
             await store.PutAsync(root + file.RelativePath, content, cancel);
         }
 
+        FailPoint("lake.file_sent");
         File.Delete(file.LocalPath);
     }
 

@@ -25,8 +25,8 @@ internal sealed class DeltaSnapshot
 {
     private static readonly HashSet<string> KnownFeatures = ["appendOnly", "invariants", "timestampNtz"];
     private readonly Dictionary<string, ActiveFile> _files = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, string> _checkpoints = new(StringComparer.Ordinal);
     private readonly Dictionary<string, long> _epochs = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, List<string>> _checkpoints = new(StringComparer.Ordinal);
     private readonly HashSet<(string App, string Batch)> _batches = [];
 
     /// <summary>The version; -1 before the first.</summary>
@@ -51,17 +51,23 @@ internal sealed class DeltaSnapshot
     public bool IsAppendOnly => Metadata?["configuration"]?["delta.appendOnly"]?.GetValue<string>() == "true";
 
     /// <summary>The last checkpoint of a pipeline's stage; null when it never committed here.</summary>
-    public Checkpoint? CheckpointOf(CheckpointKey key) => _checkpoints.TryGetValue(key.ToString(), out var json) ? Checkpoint.Parse(json) : null;
+    public Checkpoint? CheckpointOf(CheckpointKey key) => _checkpoints.TryGetValue(key.ToString(), out var json) ? Checkpoint.Parse(json[^1]) : null;
+
+    /// <summary>The checkpoints of a pipeline's stage, the oldest first.</summary>
+    public IEnumerable<Checkpoint> EpochsOf(CheckpointKey key) => _checkpoints.GetValueOrDefault(key.ToString(), []).Select(Checkpoint.Parse);
 
     /// <summary>The same for a run that takes the table.</summary>
     public Checkpoint? CheckpointOf(LoadRequest request) =>
-        _checkpoints.TryGetValue(request.Key.ToString(), out var json) ? Checkpoint.Parse(json, request, _epochs.GetValueOrDefault(request.Key.ToString())) : null;
+        _checkpoints.TryGetValue(request.Key.ToString(), out var json) ? Checkpoint.Parse(json[^1], request, _epochs.GetValueOrDefault(request.Key.ToString())) : null;
 
     /// <summary>Another pipeline's stage that committed here; null when there is none.</summary>
     public string? OtherWriter(CheckpointKey key) => _checkpoints.Keys.FirstOrDefault(app => app != key.ToString());
 
     /// <summary>Whether a batch of a pipeline's stage is committed.</summary>
     public bool HasBatch(CheckpointKey key, string batchId) => _batches.Contains((key.ToString(), batchId));
+
+    /// <summary>Whether a run committed here, by the beginning of its batches' ids.</summary>
+    public bool HasRun(string runId) => _batches.Any(b => b.Batch.StartsWith($"{runId}-", StringComparison.Ordinal));
 
     /// <summary>Applies the next version. ETL4553: it holds what this version does not understand; ETL4555: it cannot be read.</summary>
     public void Apply(long version, string text)
@@ -122,7 +128,12 @@ internal sealed class DeltaSnapshot
                     // Not parsed whole: those of other pipelines may be of a newer version, which is no concern of this one.
                     var checkpoint = JsonNode.Parse(json)!.AsObject();
                     var app = new CheckpointKey(checkpoint["environment"]!.GetValue<string>(), checkpoint["pipeline"]!.GetValue<string>(), checkpoint["stage"]!.GetValue<string>()).ToString();
-                    _checkpoints[app] = json;
+                    if (!_checkpoints.TryGetValue(app, out var epochs))
+                    {
+                        _checkpoints.Add(app, epochs = []);
+                    }
+
+                    epochs.Add(json);
                     _batches.Add((app, checkpoint["batch_id"]!.GetValue<string>()));
                 }
 

@@ -80,7 +80,6 @@ internal sealed class LakeSession : ILoadSession
         var schema = SchemaOver(table, options, request, layout);
         var folder = Path.Combine(context.StateFolder, "tmp", $"lake-{Guid.NewGuid():N}");
         _ = OperatingSystem.IsWindows() ? Directory.CreateDirectory(folder) : Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        var suffix = new string([.. request.RunId.Where(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_').Take(40)]);
         var compression = options.Compression switch
         {
             ParquetCompression.Snappy => CompressionMethod.Snappy,
@@ -88,7 +87,7 @@ internal sealed class LakeSession : ILoadSession
             ParquetCompression.Gzip => CompressionMethod.Gzip,
             _ => CompressionMethod.None,
         };
-        var files = new DataFiles(store, layout.Root, schema.Schema, layout.DeltaColumns, compression, folder, suffix);
+        var files = new DataFiles(store, layout.Root, schema.Schema, layout.DeltaColumns, compression, folder, DataFiles.SuffixOf(request.RunId)) { FailPoint = request.FailPoint };
         return new LakeSession(options, store, context, request, layout, log, table, schema, files);
     }
 
@@ -126,10 +125,13 @@ internal sealed class LakeSession : ILoadSession
         }
 
         var staged = await _writer.FinishAsync(cancel);
+        _request.FailPoint("lake.written");
         for (var attempt = 1; ; attempt++)
         {
             var change = await PlanAsync(staged, cancel);
+            _request.FailPoint("lake.planned");
             await _files.SendAsync(change.Added, cancel);
+            _request.FailPoint("lake.sent");
             await _files.VerifyAsync(change.Added, cancel);
             _committed = [.. change.Added.Select(f => f.RelativePath)];
             var content = Commit(change, next);
@@ -179,7 +181,13 @@ internal sealed class LakeSession : ILoadSession
             await _writer.DisposeAsync();
             if (_outcome != Outcome.Unknown)
             {
+                _request.FailPoint("lake.cleaning");
                 await _files.DeleteSentAsync(_outcome == Outcome.Published ? _committed : [], CancellationToken.None);
+            }
+
+            if (_outcome == Outcome.Published)
+            {
+                await Orphans.DeleteAsync(_store, _layout.Root, _table, _request.GoneRuns, CancellationToken.None);
             }
         }
         finally

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Apache.Arrow.Types;
 using Etl.Contracts;
 using Etl.Parquet;
@@ -6,7 +7,7 @@ namespace Etl.Plugins.Lake;
 
 /// <summary>Loads a Delta table of Parquet files in any object store.</summary>
 [Loader("parquet", "Writes Parquet files in folders of an object store, as a table whose log follows Delta's protocol.")]
-public sealed class ParquetLoader : ILoader
+public sealed class ParquetLoader : ILoader, IEpochHistory
 {
     private readonly ParquetLoaderOptions _options;
     private readonly IObjectStore _store;
@@ -54,9 +55,16 @@ public sealed class ParquetLoader : ILoader
     /// <inheritdoc/>
     public async ValueTask<Checkpoint?> ReadCheckpointAsync(CheckpointKey key, CancellationToken cancel)
     {
-        var snapshot = new DeltaSnapshot();
-        await new DeltaLog(_store, PartitionLayout.RootOf(_options.Path)).AdvanceAsync(snapshot, cancel);
-        return snapshot.CheckpointOf(key);
+        return (await ReadAsync(cancel)).CheckpointOf(key);
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<Checkpoint> ReadEpochsAsync(CheckpointKey key, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        foreach (var epoch in (await ReadAsync(cancel)).EpochsOf(key))
+        {
+            yield return epoch;
+        }
     }
 
     /// <inheritdoc/>
@@ -67,5 +75,12 @@ public sealed class ParquetLoader : ILoader
         var snapshot = new DeltaSnapshot();
         await log.AdvanceAsync(snapshot, cancel);
         return LakeSession.Start(_options, _store, _context, request, layout, log, snapshot);
+    }
+
+    private async ValueTask<DeltaSnapshot> ReadAsync(CancellationToken cancel)
+    {
+        var snapshot = new DeltaSnapshot();
+        await new DeltaLog(_store, PartitionLayout.RootOf(_options.Path)).AdvanceAsync(snapshot, cancel);
+        return snapshot;
     }
 }

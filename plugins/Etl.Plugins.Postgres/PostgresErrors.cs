@@ -75,13 +75,24 @@ internal static class PostgresErrors
     /// Rows that the target refused, without their values: those are in the driver's message and must not reach a log. Other
     /// errors are returned as they are.
     /// </summary>
-    public static Exception OfRows(Exception error, string table)
-    {
-        if (error is not PostgresException server || !(server.SqlState.StartsWith("22", StringComparison.Ordinal) || server.SqlState.StartsWith("23", StringComparison.Ordinal)))
-        {
-            return error;
-        }
+    public static Exception OfRows(Exception error, string table) => error is PostgresException server && IsOfData(server)
+        ? new EtlException("ETL4478", $"{table} refused the rows: {Reason(server)}", "Nothing was published. Add a check before the load that refuses such rows, or change the column.", error)
+        : error;
 
+    /// <summary>Why a row was refused while rows were staged, without its values; null for an error that is not of a row.</summary>
+    public static string? ReasonOfRow(Exception error) => error switch
+    {
+        PostgresException server when IsOfData(server) => Reason(server),
+        // Of a date or time from before the server's calendar, which has no binary form to send.
+        OverflowException => "a date or time is out of the range of PostgreSQL",
+        _ => null,
+    };
+
+    // Data exceptions and broken constraints.
+    private static bool IsOfData(PostgresException server) => server.SqlState.StartsWith("22", StringComparison.Ordinal) || server.SqlState.StartsWith("23", StringComparison.Ordinal);
+
+    private static string Reason(PostgresException server)
+    {
         var why = server.SqlState switch
         {
             "22001" => "a text is longer than its column",
@@ -102,7 +113,7 @@ internal static class PostgresErrors
             (_, { Length: > 0 } constraint) => $" (constraint {constraint})",
             _ => CopyColumn(server.Where) is { } column ? $" (column {column})" : "",
         };
-        return new EtlException("ETL4478", $"{table} refused the rows: {why}{where}, SQLSTATE {server.SqlState}", "Nothing was published. Add a check before the load that refuses such rows, or change the column.", error);
+        return $"{why}{where}, SQLSTATE {server.SqlState}";
     }
 
     // "COPY stg_x, line 3, column note": of a binary COPY it holds no value.

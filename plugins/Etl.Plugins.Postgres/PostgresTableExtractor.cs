@@ -4,66 +4,73 @@ using Etl.Plugins.Postgres.Extract;
 namespace Etl.Plugins.Postgres;
 
 /// <summary>Options of <c>extract: table</c> from PostgreSQL.</summary>
-public sealed record PostgresTableExtractOptions : TableExtractOptions;
+public sealed record PostgresTableExtractOptions : TableExtractOptions<PostgresIncrementalOptions>;
 
 /// <summary>
 /// Reads a table in one snapshot, by ranges of blocks in parallel; increments by transaction ids, exactly. A view or a foreign table
-/// has no transaction ids: its increments go by the cursor with an overlap.
+/// has no transaction ids: its increments go by the cursor, held back or with an overlap.
 /// </summary>
 [Extractor("table", "Reads a table or view of PostgreSQL, whole or what changed.", For = "postgres")]
-public sealed class PostgresTableExtractor(PostgresTableExtractOptions options, PostgresConnection connection) : IExtractor
+public sealed class PostgresTableExtractor(PostgresTableExtractOptions options, PostgresConnection connection) : IKeyedExtractor
 {
-    private const string Kind = "postgres.table/1";
-
     // Fewer blocks than this are not worth a session of their own: 16 MB at the usual 8 kB.
     private const long LeastBlocksPerSplit = 2048;
 
     /// <inheritdoc/>
     public ExtractorCapabilities Capabilities { get; } = new(
-        Kind,
+        Promise.Kind("postgres.table", options.Incremental),
         options.Incremental is not null,
-        options.Incremental is null
-            ? "exact: everything, in one snapshot"
-            : "exact: every committed change since the last run, by transaction ids, whatever its cursor; rows of transactions that were open then are read again. "
-              + "Deletions are seen through deleted_when only. A view or foreign table has no transaction ids: by the cursor, " + PostgresQueryExtractor.CursorGuarantee,
-        options.Incremental is null ? $"table {options.Table}" : $"table {options.Table}; cursor {options.Incremental.Cursor}; null_cursor {options.Incremental.NullCursor}; deleted_when {options.Incremental.DeletedWhen}");
+        Promise.OfTable(options.Incremental),
+        options.Incremental is null ? $"table {options.Table}" : $"table {options.Table}; cursor {options.Incremental.Cursor}; null_cursor {options.Incremental.NullCursor}; deleted_when {options.Incremental.DeletedWhen}")
+    {
+        MayRepeat = options.Incremental?.NullCursor == NullCursor.Include,
+    };
 
     /// <inheritdoc/>
     public RowSchema DescribeOutput(DataContract? contract) => SourceColumns.Describe(contract, options.Columns, options.Incremental, options.Table);
 
     /// <inheritdoc/>
-    public async ValueTask<IExtraction> OpenAsync(ExtractRequest request, CancellationToken cancel)
+    public ValueTask<IExtraction> OpenAsync(ExtractRequest request, CancellationToken cancel) => OpenAsync(request, null, cancel);
+
+    /// <inheritdoc/>
+    public ValueTask<IExtraction> OpenKeysAsync(ExtractRequest request, IReadOnlyList<IReadOnlyList<string>> keys, CancellationToken cancel) => OpenAsync(request, keys, cancel);
+
+    private async ValueTask<IExtraction> OpenAsync(ExtractRequest request, IReadOnlyList<IReadOnlyList<string>>? keys, CancellationToken cancel)
     {
         var name = TableName.Parse(options.Table, connection.Schema);
         var deletedWhen = options.Incremental?.DeletedWhen is { } condition ? SourceSql.Bind(condition, request.Parameters, "incremental.deleted_when") : null;
-
-        // Asked before the snapshot is taken: what begins in between is younger than what this counts.
-        var oldest = options.Incremental is null ? null : await Increment.OldestTransactionAsync(connection, cancel);
-        var snapshot = await SourceSnapshot.TakeAsync(connection, cancel);
+        var open = options.Incremental is null ? null : await OpenTransactions.AskAsync(connection, cancel);
+        var snapshot = await SourceSnapshot.TakeAsync(connection, name, cancel);
         try
         {
             var table = await LiveTable.FindAsync(snapshot.Session, name, cancel)
                 ?? throw new EtlException("ETL4456", $"there is no table {name} in {connection.Display}, or the user may not see its schema", "Check the name and the connection's schema.") { OptionPath = "table" };
             var select = SourceColumns.Select(table.Name.ToString(), table.Columns, request.Schema, tableSaysNull: table.Kind is 'r' or 'p', deletedWhen);
             var identity = FormattableString.Invariant($"{snapshot.Identity}/{table.Oid}");
-            var increment = new Increment([], []);
+            var increment = Increment.Whole;
             if (options.Incremental is { } incremental)
             {
-                SourcePositions.Require(request.From, Kind, identity, table.Name.ToString());
-                var cursor = table.Find(incremental.Cursor)
-                    ?? throw new EtlException("ETL4457", $"{table.Name} is not what its contract says: column '{incremental.Cursor}' is not there", "The increment needs its cursor.") { OptionPath = "incremental.cursor" };
-                increment = table.HasTransactionIds
-                    ? await Increment.ByTransactionAsync(snapshot, table, cursor, incremental, request.From?.Position, cancel)
-                    : await Increment.ByCursorAsync(snapshot, table.Name.Sql, table.Name.ToString(), cursor, incremental, request.From?.Position, oldest, cancel);
+                SourcePositions.Require(request.From, Capabilities.Kind, identity, table.Name.ToString());
+                increment = await IncrementAsync(snapshot, table, incremental, open!, request, cancel);
             }
 
-            var ranges = await RangesAsync(snapshot, table, request.Parallelism, cancel);
+            if (keys is not null)
+            {
+                // What an increment would read is left to it; without a position, or a cursor, that would be everything.
+                increment = increment with
+                {
+                    Conditions = [Lookup(table, request.Schema.Key, keys), .. request.From is null || increment.Conditions.Count == 0 ? Array.Empty<string>() : [$"NOT coalesce({increment.Pending}, true)"]],
+                };
+            }
+
+            IReadOnlyList<IReadOnlyList<string>> ranges = keys is not null || increment.Indexed ? [[]] : increment.Empty ? [] : await RangesAsync(snapshot, table, request.Parallelism, cancel);
             var queries = ranges.Select(r => Query(select, table, [.. increment.Conditions, .. r])).ToList();
             return new SnapshotExtraction(
                 snapshot,
                 await SnapshotExtraction.SplitsAsync(snapshot, queries, cancel),
-                new SourcePosition(Kind, identity, increment.Position),
+                new SourcePosition(Capabilities.Kind, identity, increment.Position),
                 request.From is null ? table.EstimatedRows : null,
+                increment.Warnings,
                 request.Schema.Arrow,
                 request.BatchRows);
         }
@@ -72,6 +79,27 @@ public sealed class PostgresTableExtractor(PostgresTableExtractOptions options, 
             await snapshot.DisposeAsync();
             throw;
         }
+    }
+
+    private static string Lookup(LiveTable table, IReadOnlyList<string> key, IReadOnlyList<IReadOnlyList<string>> keys)
+    {
+        var columns = key.Select(k => table.Find(k) ?? throw new EtlException("ETL4457", $"{table.Name} is not what its contract says: column '{k}' is not there", "Rows are looked up by their key.")).ToList();
+        var rows = keys.Select(values => $"({string.Join(", ", values.Select((v, i) => $"{SqlText.Literal(v)}::{columns[i].Declared}"))})");
+        return $"({string.Join(", ", columns.Select(c => SqlText.Quote(c.Name)))}) IN (VALUES {string.Join(", ", rows)})";
+    }
+
+    private static ValueTask<Increment> IncrementAsync(SourceSnapshot snapshot, LiveTable table, PostgresIncrementalOptions incremental, OpenTransactions open, ExtractRequest request, CancellationToken cancel)
+    {
+        var cursor = table.Find(incremental.Cursor)
+            ?? throw new EtlException("ETL4457", $"{table.Name} is not what its contract says: column '{incremental.Cursor}' is not there", "The increment needs its cursor.") { OptionPath = "incremental.cursor" };
+        if (table.HasTransactionIds && incremental.Exact != PostgresExact.HoldBack)
+        {
+            return TransactionIncrement.SinceAsync(snapshot, table, cursor, incremental, open, request.From?.Position, request.Once, cancel);
+        }
+
+        return incremental.Exact is PostgresExact.Scan or PostgresExact.Window
+            ? throw Promise.NoTransactionIds($"{table.Name} is a {(table.Kind == 'v' ? "view" : "foreign table")}, whose rows have")
+            : new CursorIncrement(snapshot, table.Name.Sql, table.Name.ToString(), cursor, incremental, open).SinceAsync(request.From?.Position, request.Once, cancel);
     }
 
     private static string Query(string select, LiveTable table, IReadOnlyList<string> conditions) =>

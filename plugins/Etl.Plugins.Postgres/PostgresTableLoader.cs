@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Apache.Arrow.Types;
 using Etl.Contracts;
 using Etl.Plugins.Postgres.Load;
@@ -12,7 +13,7 @@ public sealed class PostgresTableLoadRules : TableLoadRules<PostgresTableLoadOpt
 
 /// <summary>Stages rows in unlogged tables and publishes them, the checkpoint and the audit in one transaction.</summary>
 [Loader("table", "Writes rows to a table of PostgreSQL: appends, upserts by key, or replaces.", For = "postgres")]
-public sealed class PostgresTableLoader(PostgresTableLoadOptions options, PostgresConnection connection) : ILoader
+public sealed class PostgresTableLoader(PostgresTableLoadOptions options, PostgresConnection connection) : ILoader, IEpochHistory
 {
     private const int MaxColumns = 1600;
 
@@ -58,6 +59,16 @@ public sealed class PostgresTableLoader(PostgresTableLoadOptions options, Postgr
     {
         await using var session = await connection.OpenSourceAsync(cancel);
         return await new CheckpointStore(key).ReadAsync(session, cancel);
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<Checkpoint> ReadEpochsAsync(CheckpointKey key, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        await using var session = await connection.OpenSourceAsync(cancel);
+        await foreach (var epoch in new CheckpointStore(key).ReadEpochsAsync(session, cancel))
+        {
+            yield return epoch;
+        }
     }
 
     /// <inheritdoc/>

@@ -8,7 +8,7 @@ namespace Etl.Plugins.Sqlite;
 /// One run's hold on one table. SQLite has one writer at a time, so calls take turns on one handle; staging commits batch by
 /// batch, so that other writers come in between.
 /// </summary>
-internal sealed class SqliteLoadSession : ILoadSession
+internal sealed class SqliteLoadSession : IRefusingLoadSession
 {
     private readonly SqliteDatabase _database;
     private readonly SqliteSession _session;
@@ -42,8 +42,15 @@ internal sealed class SqliteLoadSession : ILoadSession
             var prefix = $"_etl_stage_{request.Key.ShortName}_";
             DropAbandoned(session, prefix);
             var stage = SqlText.Quote(string.Create(CultureInfo.InvariantCulture, $"{prefix}{fence}"));
-            var publication = new SqlitePublication(SqliteTarget.Resolve(session, options, request.Schema), stage, request.Schema.HasOp);
+            var target = SqliteTarget.Resolve(session, options, request.Schema);
+            if (!target.Exists && checkpoint is not null && !request.FullRefresh && options.Mode != TableLoadMode.Replace)
+            {
+                throw new EtlException("ETL4308", $"the table {target.Name} is gone, and the checkpoint says that rows were loaded into it", "Restore it from a copy, or run with --full-refresh to load it anew.");
+            }
+
+            var publication = new SqlitePublication(target, stage, request.Schema.HasOp);
             session.Execute(publication.CreateStage);
+            request.FailPoint("sqlite.opening");
             session.Execute("commit");
             return new(database, session, state, publication, request, options, fence, checkpoint);
         }
@@ -58,7 +65,23 @@ internal sealed class SqliteLoadSession : ILoadSession
     {
         await foreach (var batch in batches.WithCancellation(cancel))
         {
-            await InTurnAsync(() => Stage(batch), cancel);
+            await InTurnAsync(() => Stage(batch, null), cancel);
+            _request.FailPoint("sqlite.staged");
+        }
+    }
+
+    public async ValueTask StageAsync(IAsyncEnumerable<RecordBatch> batches, RefuseRow refuse, CancellationToken cancel)
+    {
+        var refused = new List<(int Row, string Reason)>();
+        await foreach (var batch in batches.WithCancellation(cancel))
+        {
+            await InTurnAsync(() => Stage(batch, refused), cancel);
+            foreach (var (row, reason) in refused)
+            {
+                await refuse(batch, row, reason, cancel);
+            }
+
+            refused.Clear();
             _request.FailPoint("sqlite.staged");
         }
     }
@@ -114,7 +137,8 @@ internal sealed class SqliteLoadSession : ILoadSession
         }
     }
 
-    private bool Stage(RecordBatch batch)
+    // Rows that are refused are listed, if there is a list; else they end it.
+    private bool Stage(RecordBatch batch, List<(int Row, string Reason)>? refused)
     {
         _session.Execute("begin immediate");
         try
@@ -123,6 +147,21 @@ internal sealed class SqliteLoadSession : ILoadSession
             using var insert = _session.Prepare(_publication.InsertStage);
             var (writers, arrays, op) = Bindings(batch);
             for (var row = 0; row < batch.Length; row++)
+            {
+                try
+                {
+                    Insert(row);
+                }
+                catch (EtlException e) when (refused is not null && IsOfRow(e))
+                {
+                    refused.Add((row, e.Message));
+                }
+            }
+
+            _session.Execute("commit");
+            return true;
+
+            void Insert(int row)
             {
                 for (var i = 0; i < writers.Length; i++)
                 {
@@ -136,9 +175,6 @@ internal sealed class SqliteLoadSession : ILoadSession
 
                 insert.Run();
             }
-
-            _session.Execute("commit");
-            return true;
         }
         catch
         {
@@ -146,6 +182,11 @@ internal sealed class SqliteLoadSession : ILoadSession
             throw;
         }
     }
+
+    // None of these messages holds a value of the row.
+    private static bool IsOfRow(EtlException error) => error is SqliteError sqlite
+        ? sqlite.Primary is SQLitePCL.raw.SQLITE_CONSTRAINT or SQLitePCL.raw.SQLITE_TOOBIG or SQLitePCL.raw.SQLITE_MISMATCH
+        : error.Code is "ETL4525" or "ETL4526";
 
     private (CellWriter[] Writers, IArrowArray[] Arrays, StringArray? Op) Bindings(RecordBatch batch)
     {
@@ -169,6 +210,7 @@ internal sealed class SqliteLoadSession : ILoadSession
         {
             _state.RequireFence(Fence);
             _state.RequireNext(next);
+            _request.FailPoint("sqlite.publish_begun");
             PublishResult result;
             using (cancel.Register(_session.Interrupt))
             {
@@ -211,10 +253,7 @@ internal sealed class SqliteLoadSession : ILoadSession
             _session.Execute(statement);
         }
 
-        if (_publication.Target.Key.Count > 0 && !KeyIsUnique())
-        {
-            _session.Execute(_publication.KeepLast);
-        }
+        SettleKeys();
 
         var staged = _session.Integer(_publication.CountUpserts) ?? 0;
         if (Replaces)
@@ -235,8 +274,26 @@ internal sealed class SqliteLoadSession : ILoadSession
         return new(inserted, updated, removed, staged - inserted - updated);
     }
 
-    // Proved on the way here: the rows' own key is the target's, or part of it.
-    private bool KeyIsUnique() => _request.Schema.Key.Count > 0 && _request.Schema.Key.All(k => _options.Key.Contains(k, StringComparer.OrdinalIgnoreCase));
+    // One row for each key. Where nothing says that the key is unique, the last version counts. Where the schema says so, several rows
+    // mean that a contract is wrong about its source, and keeping one of them would hide it.
+    private void SettleKeys()
+    {
+        if (_publication.Target.Key.Count == 0)
+        {
+            return;
+        }
+
+        if (!_request.Schema.IsUniqueBy(_options.Key))
+        {
+            _session.Execute(_publication.KeepLast);
+        }
+        else if (_session.Integer(_publication.CountDuplicates) is > 0 and var duplicates)
+        {
+            throw new EtlException(
+                "ETL4528", string.Create(CultureInfo.InvariantCulture, $"{duplicates} keys ({string.Join(", ", _options.Key)}) come more than once in the rows for '{_options.Table}', although they are called unique"),
+                "Correct the contract's primary key, or add transform: deduplicate before the load.") { OptionPath = "key" };
+        }
+    }
 
     private void RefuseToEmpty(long staged)
     {

@@ -1,3 +1,5 @@
+using Etl.Contracts;
+
 namespace Etl.Plugins.Sqlite;
 
 /// <summary>The statements between a full staging table and the target.</summary>
@@ -13,8 +15,20 @@ internal sealed record SqlitePublication(SqliteTarget Target, string Stage, bool
 
     private string OfUpserts => HasOp ? $" and s.{OpColumn} = 0" : "";
 
-    /// <summary>The staging table: declared as the target is, so that SQLite converts a value before it is compared.</summary>
-    public string CreateStage => $"create table {Stage} ({string.Join(", ", Target.Columns.Select(c => $"{c.Name} {c.Declared}"))}{(HasOp ? $", {OpColumn} integer not null" : "")})";
+    /// <summary>
+    /// The staging table: declared as the target is, so that SQLite converts a value before it is compared, and with what the target asks of a single row, so that a
+    /// bad one is told from the others. Deletions are not written, so nothing is asked of them.
+    /// </summary>
+    public string CreateStage
+    {
+        get
+        {
+            var columns = Target.Columns.Select(c => $"{c.Name} {c.Declared}");
+            var conditions = Target.Columns.Where(c => c.NotNull).Select(c => $"{c.Name} is not null").Concat(Target.Checks)
+                .Select(c => $"constraint {SqlText.Quote(c)} check ({(HasOp ? $"{OpColumn} = 1 or " : "")}({c}))");
+            return $"create table {Stage} ({string.Join(", ", [.. columns, .. HasOp ? [$"{OpColumn} integer not null"] : System.Array.Empty<string>(), .. conditions])})";
+        }
+    }
 
     public string InsertStage
     {
@@ -27,6 +41,8 @@ internal sealed record SqlitePublication(SqliteTarget Target, string Stage, bool
 
     /// <summary>Keeps the row staged last for each key.</summary>
     public string KeepLast => $"delete from {Stage} where rowid not in (select max(rowid) from {Stage} group by {string.Join(", ", Target.Key)})";
+
+    public string CountDuplicates => $"select count(*) from (select 1 from {Stage} group by {string.Join(", ", Target.Key)} having count(*) > 1)";
 
     public string CountUpserts => $"select count(*) from {Stage} as s where true{OfUpserts}";
 

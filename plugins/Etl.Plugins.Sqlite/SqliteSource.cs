@@ -28,7 +28,10 @@ internal sealed record SqliteSource(
             ? "exact: everything, in one read transaction"
             : $"every row whose ({string.Join(", ", [Incremental.Cursor, .. Incremental.Key ?? ["key"]])}) is beyond the last one read, in the order of the stored values; "
               + "a change that sets a cursor at or before it is not seen",
-        Fingerprint());
+        Fingerprint())
+    {
+        MayRepeat = Incremental?.NullCursor == NullCursor.Include,
+    };
 
     public RowSchema DescribeOutput(DataContract? contract)
     {
@@ -70,7 +73,15 @@ internal sealed record SqliteSource(
         return new(new Schema(fields, null), all ? key : []);
     }
 
-    public async ValueTask<IExtraction> OpenAsync(ExtractRequest request, CancellationToken cancel)
+    public ValueTask<IExtraction> OpenAsync(ExtractRequest request, CancellationToken cancel) => OpenAsync(request, Begin, cancel);
+
+    public ValueTask<IExtraction> OpenKeysAsync(ExtractRequest request, IReadOnlyList<IReadOnlyList<string>> keys, CancellationToken cancel)
+    {
+        var condition = SqliteKeys.Condition(request.Schema, keys, Name);
+        return OpenAsync(request, (session, _) => BeginKeys(session, request, condition), cancel);
+    }
+
+    private async ValueTask<IExtraction> OpenAsync(ExtractRequest request, Func<SqliteSession, ExtractRequest, SqliteExtraction> begin, CancellationToken cancel)
     {
         if (request.From is { } from && (from.Kind != Kind || from.Identity != Database.Path))
         {
@@ -85,16 +96,7 @@ internal sealed record SqliteSource(
             // The first read below takes the snapshot; writers go on beside it in WAL mode, and wait otherwise.
             session.Execute("begin");
             CheckColumns(session, request);
-            if (Incremental is null)
-            {
-                return new SqliteExtraction(session, this, request, null, Position(new()), Table is null ? null : session.Integer($"select count(*) from {Relation}"));
-            }
-
-            var key = Key(request.Contract);
-            RefuseNullCursors(session, request);
-            var read = request.From is null ? null : SqlitePosition.Parse(request.From.Position, key.Count + 1);
-            var (reached, any) = FindReached(session, request, key, read);
-            return new SqliteExtraction(session, this, request, new(key, read), Position(reached?.ToJson() ?? new()), any ? null : 0);
+            return begin(session, request);
         }
         catch
         {
@@ -102,6 +104,26 @@ internal sealed record SqliteSource(
             throw;
         }
     }
+
+    private SqliteExtraction Begin(SqliteSession session, ExtractRequest request)
+    {
+        if (Incremental is null)
+        {
+            return new SqliteExtraction(session, this, request, null, Position(new()), Table is null ? null : session.Integer($"select count(*) from {Relation}"));
+        }
+
+        RefuseNullCursors(session, request);
+        var key = Key(request.Contract);
+        var read = After(request);
+        var (reached, any) = FindReached(session, request, key, read);
+        return new SqliteExtraction(session, this, request, new(key, read), Position(reached?.ToJson() ?? new()), any ? null : 0);
+    }
+
+    private SqliteExtraction BeginKeys(SqliteSession session, ExtractRequest request, string condition) =>
+        new(session, this, request, new(request.Schema.Key, After(request), condition), Position(new()), null);
+
+    private SqlitePosition? After(ExtractRequest request) =>
+        Incremental is null || request.From is null ? null : SqlitePosition.Parse(request.From.Position, Key(request.Contract).Count + 1);
 
     /// <summary>The statement that reads all that is beyond <paramref name="increment"/>'s position.</summary>
     public SqliteStatement Select(SqliteSession session, ExtractRequest request, Increment? increment)
@@ -112,8 +134,8 @@ internal sealed record SqliteSource(
             columns.Add($"coalesce(({deleted}\n), 0) <> 0");
         }
 
-        var sql = $"select {string.Join(", ", columns)} from {Relation}{Where(increment)}";
-        if (increment is not null && (Table is null || !IsPrimaryKey(session, increment.Key)))
+        var sql = $"select {string.Join(", ", columns)} from {Relation}{Where(increment, request.Contract)}";
+        if (increment is { Lookup: null } && (Table is null || !IsPrimaryKey(session, increment.Key)))
         {
             // Versions of one key must come in the order in which they were made, where the table does not keep keys unique.
             sql += $" order by {Ordering(increment.Key, "")}";
@@ -124,11 +146,16 @@ internal sealed record SqliteSource(
         return statement;
     }
 
-    private string Where(Increment? increment)
+    private string Where(Increment? increment, DataContract? contract)
     {
         if (increment is null)
         {
             return "";
+        }
+
+        if (increment.Lookup is { } lookup)
+        {
+            return increment.After is null ? $" where {lookup}" : $" where {lookup} and not ({Beyond(Key(contract))})";
         }
 
         var cursor = SqlText.Quote(Incremental!.Cursor);
@@ -242,7 +269,8 @@ internal sealed record SqliteSource(
     }
 }
 
-/// <summary>What is new: rows beyond a position.</summary>
+/// <summary>What is new: rows beyond a position; or, of rows looked up, those that are not beyond it.</summary>
 /// <param name="Key">Columns after the cursor.</param>
 /// <param name="After">Null: all rows.</param>
-internal sealed record Increment(IReadOnlyList<string> Key, SqlitePosition? After);
+/// <param name="Lookup">The condition by which rows are looked up; null for what is new.</param>
+internal sealed record Increment(IReadOnlyList<string> Key, SqlitePosition? After, string? Lookup = null);

@@ -22,7 +22,7 @@ internal sealed class SqliteState(SqliteSession session, CheckpointKey key)
         create table if not exists _etl_epoch (
           id text not null, n integer not null, fence integer not null, batch_id text not null, run_id text not null, rows integer not null,
           inserted integer not null, updated integer not null, deleted integer not null, unchanged integer not null, committed_at text not null,
-          primary key (id, n))
+          checkpoint text, primary key (id, n))
         """,
     ];
 
@@ -32,6 +32,11 @@ internal sealed class SqliteState(SqliteSession session, CheckpointKey key)
         foreach (var statement in Ddl)
         {
             session.Execute(statement);
+        }
+
+        if (!KeepsCheckpoints())
+        {
+            session.Execute("alter table _etl_epoch add column checkpoint text");
         }
 
         using (var held = session.Prepare($"select owner, (lease_until - {Now}) / 1000 from _etl_checkpoint where id = ?1 and lease_until > {Now} and owner is not ?2"))
@@ -78,6 +83,23 @@ internal sealed class SqliteState(SqliteSession session, CheckpointKey key)
         return read.Step() && !read.IsNull(0) ? Checkpoint.Parse(read.String(0)) : null;
     }
 
+    /// <summary>The checkpoints of all epochs, the oldest first; those that an older version committed are not kept.</summary>
+    public IReadOnlyList<Checkpoint> ReadEpochs()
+    {
+        var epochs = new List<Checkpoint>();
+        if (KeepsCheckpoints())
+        {
+            using var read = session.Prepare("select checkpoint from _etl_epoch where id = ? and checkpoint is not null order by n");
+            read.Bind(1, _id);
+            while (read.Step())
+            {
+                epochs.Add(Checkpoint.Parse(read.String(0)));
+            }
+        }
+
+        return epochs;
+    }
+
     /// <summary>Throws if a newer session has taken the fence.</summary>
     public void RequireFence(long fence)
     {
@@ -107,12 +129,13 @@ internal sealed class SqliteState(SqliteSession session, CheckpointKey key)
             write.Run();
         }
 
-        using var audit = session.Prepare("insert into _etl_epoch values (?1, ?5, ?6, ?2, ?3, ?7, ?8, ?9, ?10, ?11, ?4)");
-        audit.Bind([_id, next.BatchId, next.RunId, next.CommittedAt.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture)]);
+        using var audit = session.Prepare(
+            "insert into _etl_epoch (id, n, fence, batch_id, run_id, rows, inserted, updated, deleted, unchanged, committed_at, checkpoint) values (?1, ?6, ?7, ?2, ?3, ?8, ?9, ?10, ?11, ?12, ?4, ?5)");
+        audit.Bind([_id, next.BatchId, next.RunId, next.CommittedAt.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture), next.ToJson()]);
         ReadOnlySpan<long> numbers = [next.N, next.Fence, next.Rows, result.Inserted, result.Updated, result.Deleted, result.Unchanged];
         for (var i = 0; i < numbers.Length; i++)
         {
-            audit.Bind(5 + i, numbers[i]);
+            audit.Bind(6 + i, numbers[i]);
         }
 
         audit.Run();
@@ -132,6 +155,9 @@ internal sealed class SqliteState(SqliteSession session, CheckpointKey key)
 
     /// <summary>Gives the lease back.</summary>
     public void Release(long fence) => Lease(fence, "0");
+
+    // Its tables may be of a version that did not.
+    private bool KeepsCheckpoints() => session.Integer("select count(*) from pragma_table_info('_etl_epoch') where name = 'checkpoint'") is 1;
 
     private bool Lease(long fence, string until)
     {

@@ -7,7 +7,7 @@ public sealed record SqliteTableExtractOptions : TableExtractOptions;
 
 /// <summary>Reads a table or a view.</summary>
 [Extractor("table", "Reads a table or a view of an SQLite file, whole or what is new.", For = "sqlite")]
-public sealed class SqliteTableExtractor(SqliteTableExtractOptions options, SqliteDatabase database) : IExtractor
+public sealed class SqliteTableExtractor(SqliteTableExtractOptions options, SqliteDatabase database) : IKeyedExtractor
 {
     private readonly SqliteSource _source = new(
         database,
@@ -26,4 +26,7 @@ public sealed class SqliteTableExtractor(SqliteTableExtractOptions options, Sqli
 
     /// <inheritdoc/>
     public ValueTask<IExtraction> OpenAsync(ExtractRequest request, CancellationToken cancel) => _source.OpenAsync(request, cancel);
+
+    /// <inheritdoc/>
+    public ValueTask<IExtraction> OpenKeysAsync(ExtractRequest request, IReadOnlyList<IReadOnlyList<string>> keys, CancellationToken cancel) => _source.OpenKeysAsync(request, keys, cancel);
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Etl.Contracts;
 
 namespace Etl.Plugins.Sqlite;
@@ -10,7 +11,7 @@ public sealed class SqliteTableLoadRules : TableLoadRules<SqliteTableLoadOptions
 
 /// <summary>Writes a table, and its checkpoint with it.</summary>
 [Loader("table", "Loads rows into a table of an SQLite file, with the checkpoint in the same transaction.", For = "sqlite")]
-public sealed class SqliteTableLoader(SqliteTableLoadOptions options, SqliteDatabase database) : ILoader
+public sealed class SqliteTableLoader(SqliteTableLoadOptions options, SqliteDatabase database) : ILoader, IEpochHistory
 {
     /// <inheritdoc/>
     public LoadPlan Describe(RowSchema input)
@@ -45,6 +46,21 @@ public sealed class SqliteTableLoader(SqliteTableLoadOptions options, SqliteData
 
         using var session = await database.OpenTargetAsync(cancel);
         return new SqliteState(session, key).Read();
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<Checkpoint> ReadEpochsAsync(CheckpointKey key, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        if (!File.Exists(database.Path))
+        {
+            yield break;
+        }
+
+        using var session = await database.OpenTargetAsync(cancel);
+        foreach (var epoch in new SqliteState(session, key).ReadEpochs())
+        {
+            yield return epoch;
+        }
     }
 
     /// <inheritdoc/>

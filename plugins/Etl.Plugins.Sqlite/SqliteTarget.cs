@@ -7,7 +7,8 @@ namespace Etl.Plugins.Sqlite;
 /// <param name="Field">What is loaded into it.</param>
 /// <param name="Declared">The type as it is, or will be, declared.</param>
 /// <param name="IsNew">The table is there without it.</param>
-internal sealed record TargetColumn(Field Field, string Declared, bool IsNew)
+/// <param name="NotNull">The table refuses NULL in it.</param>
+internal sealed record TargetColumn(Field Field, string Declared, bool IsNew, bool NotNull = false)
 {
     public string Name { get; } = SqlText.Quote(Field.Name);
 }
@@ -15,9 +16,10 @@ internal sealed record TargetColumn(Field Field, string Declared, bool IsNew)
 /// <summary>The target table and the SQL that makes it fit the rows.</summary>
 internal sealed class SqliteTarget
 {
-    private SqliteTarget(string name, IReadOnlyList<TargetColumn> columns, IReadOnlyList<string> key, bool exists)
+    private SqliteTarget(string name, IReadOnlyList<TargetColumn> columns, IReadOnlyList<string> key, bool exists, IReadOnlyList<string>? checks = null)
     {
         Name = SqlText.Quote(name);
+        Checks = checks ?? [];
         Columns = columns;
         Key = [.. key.Select(SqlText.Quote)];
         Exists = exists;
@@ -33,6 +35,9 @@ internal sealed class SqliteTarget
     public IReadOnlyList<string> Key { get; }
 
     public bool Exists { get; }
+
+    /// <summary>Conditions of the table that rows can be tested by before they are in it.</summary>
+    public IReadOnlyList<string> Checks { get; }
 
     /// <summary>CREATE TABLE, or an ALTER TABLE for each missing column.</summary>
     public IReadOnlyList<string> Ddl
@@ -79,10 +84,10 @@ internal sealed class SqliteTarget
                     $"Declare it {SqliteTypeMap.Declare(field)}, or cast the column in the pipeline.");
             }
 
-            columns.Add(new(field, column?.PhysicalType ?? SqliteTypeMap.Declare(field), column is null));
+            columns.Add(new(field, column?.PhysicalType ?? SqliteTypeMap.Declare(field), column is null, column is { Field.IsNullable: false }));
         }
 
-        return new(name, columns, options.Key, exists: true);
+        return new(name, columns, options.Key, exists: true, SqliteChecks.Of(session, name, columns));
     }
 
     private static IEnumerable<Field> Fields(RowSchema rows) => rows.Arrow.FieldsList.Where(f => f.Name != RowSchema.OpColumn);

@@ -13,7 +13,7 @@ public sealed partial class CompilerTests
     private static readonly string[] Codes =
     [
         "ETL3010", "ETL3012", "ETL3014", "ETL3015", "ETL3040", "ETL3041", "ETL3042", "ETL3043", "ETL3044", "ETL3045", "ETL3046", "ETL3047", "ETL3049",
-        "ETL3050", "ETL3051", "ETL3052", "ETL3053", "ETL3054", "ETL3055", "ETL3056",
+        "ETL3050", "ETL3051", "ETL3052", "ETL3053", "ETL3054", "ETL3055", "ETL3056", "ETL3060",
     ];
 
     [Test]

@@ -82,6 +82,28 @@ public sealed class PluginTests
     }
 
     [Test]
+    public async Task A_locked_plugin_runs_as_it_was_reviewed_and_no_other_way()
+    {
+        using var project = await ProjectAsync("""
+              - { id: kept, transform: keep_columns, from: t, with: { columns: [name, id] } }
+              - { id: dwh, load: table, from: kept, connection: dwh, with: { table: t, mode: replace } }
+            """);
+        project.Write("etl.yaml", "plugins: [plugins]\n");
+        var locked = await project.RunAsync("plugins", "lock");
+        Assert.That((locked.ExitCode, locked.Out), Is.EqualTo((0, $"plugins.lock: {Sample}\n")), locked.ToString());
+        var run = await project.RunAsync("run", "p.yaml");
+        Assert.That(run.ExitCode, Is.Zero, run.ToString());
+
+        File.AppendAllText(project.PathOf($"plugins/{Sample}/{Sample}.dll"), "!");
+        foreach (var verb in (string[])["validate", "plan", "run"])
+        {
+            var refused = await project.RunAsync(verb, "p.yaml");
+            Assert.That(refused.ExitCode, Is.EqualTo(2), refused.ToString());
+            Assert.That(refused.Out + refused.Error, Does.Contain($"ETL5025: the plugin '{Sample}' is not what plugins.lock says: '{Sample}.dll' has other content"));
+        }
+    }
+
+    [Test]
     public async Task A_folder_without_its_dll_is_told()
     {
         using var project = ProjectFolder.With(("plugins/Lost/readme.txt", ""));
@@ -144,7 +166,7 @@ public sealed class PluginTests
         var list = await project.RunAsync("plugins", "list", "--plugins", "plugins");
         Assert.Multiple(() =>
         {
-            Assert.That(list.ExitCode, Is.Not.Zero);
+            Assert.That(list.ExitCode, Is.EqualTo(2));
             foreach (var part in parts)
             {
                 Assert.That(list.Error, Does.Contain(part));

@@ -83,6 +83,56 @@ public sealed class PostgresTests
     }
 
     [Test]
+    public async Task An_append_gets_each_row_once_though_an_older_transaction_ends_late_and_the_report_warns_of_a_missing_index()
+    {
+        const string Database = "late_commit";
+        using var project = await ShopAsync(Database);
+        await ExecuteAsync(Database, "create table public.events (id bigint primary key, at timestamptz not null default now())");
+        var imported = await project.RunAsync("contract", "import", "--env", "postgres", "--connection", "shop", "--table", "events", "--out", ".");
+        Assert.That(imported.ExitCode, Is.Zero, imported.ToString());
+        project.Write("events.yaml",
+            """
+            apiVersion: etl/v1
+            pipeline: events
+            stages:
+              - { id: events, extract: table, connection: shop, contract: shop.events.yaml, with: { table: events, incremental: { cursor: at, exact: window } } }
+              - { id: copy, load: table, from: events, connection: shop, with: { table: copied, mode: append } }
+            """);
+        await using (var late = await OpenAsync(Database))
+        {
+            await using var transaction = await late.BeginTransactionAsync();
+            await using var insert = new NpgsqlCommand("insert into public.events values (1)", late);
+            await insert.ExecuteNonQueryAsync();
+            await ExecuteAsync(Database, "insert into public.events values (2)");
+            var report = await project.ReportAsync("run", "events.yaml", "--env", "postgres");
+            Assert.That(report["warnings"]!.AsArray().Select(w => w!.GetValue<string>()), Is.EqualTo(new[]
+            {
+                "events: exact: window reads the whole of public.events in each run, as no index begins with at: CREATE INDEX CONCURRENTLY ON \"public\".\"events\" (\"at\")",
+            }));
+            var again = await project.ReportAsync("run", "events.yaml", "--env", "postgres");
+            Assert.That(again["status"]!.GetValue<string>(), Is.EqualTo("nothing_new"));
+            await transaction.CommitAsync();
+        }
+
+        await project.ReportAsync("run", "events.yaml", "--env", "postgres");
+        Assert.That(await QueryAsync(Database, "select id::text from public.copied order by id"), Is.EqualTo(new[] { "1", "2" }));
+    }
+
+    [Test]
+    public async Task Rows_that_the_warehouse_refuses_are_dead_letters_and_all_others_are_loaded_once()
+    {
+        await ExecuteAsync(_server.Database!, "create database refusals");
+        await ExecuteAsync("refusals", "create table people (id bigint primary key, name varchar(20) not null, age bigint check (age > 0))");
+        using var project = People.Project("""{ type: postgres, host: "${PGHOST}", port: "${PGPORT}", user: "${PGUSER}", password: "${PGPASSWORD}", database: refusals }""");
+        SetServer(project);
+        await People.LoadedOnceAsync(project, [
+            "a check constraint does not hold (constraint name character varying(20)), SQLSTATE 23514",
+            "a check constraint does not hold (constraint name not null), SQLSTATE 23514",
+            "a check constraint does not hold (constraint people_age_check), SQLSTATE 23514"]);
+        Assert.That(await QueryAsync("refusals", "select count(*) || ' ' || sum(id) || ' ' || count(distinct id) from people"), Is.EqualTo(new[] { People.Good }));
+    }
+
+    [Test]
     public async Task A_wrong_password_is_told_without_the_password()
     {
         using var project = await ShopAsync("quickstart_password");
@@ -129,12 +179,17 @@ public sealed class PostgresTests
         await ExecuteAsync(_server.Database!, $"create database {database}");
         var project = ProjectFolder.Quickstart();
         await ExecuteAsync(database, project.Read("shop.postgres.sql"));
+        SetServer(project);
+        project.Environment["PGDATABASE"] = database;
+        return project;
+    }
+
+    private void SetServer(ProjectFolder project)
+    {
         project.Environment["PGHOST"] = _server.Host!;
         project.Environment["PGPORT"] = _server.Port.ToString(CultureInfo.InvariantCulture);
         project.Environment["PGUSER"] = _server.Username!;
         project.Environment["PGPASSWORD"] = _server.Password ?? "";
-        project.Environment["PGDATABASE"] = database;
-        return project;
     }
 
     private async Task ExecuteAsync(string database, string sql)

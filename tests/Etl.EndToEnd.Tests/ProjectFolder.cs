@@ -126,6 +126,16 @@ public sealed class ProjectFolder : IDisposable
         return rows;
     }
 
+    /// <summary>Runs statements on a DuckDB file.</summary>
+    public void Duck(string file, string sql)
+    {
+        using var connection = new DuckDBConnection($"Data Source={PathOf(file)}");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    }
+
     /// <summary>The lake's table as SQL that DuckDB can read: the files that its Delta log says are there, with their partition's values.</summary>
     public string LakeTable(string folder)
     {

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using NUnit.Framework;
 
 namespace Etl.EndToEnd.Tests;
@@ -50,24 +49,5 @@ public sealed class SchemaTests
         });
     }
 
-    private static async Task<string> MarksAsync(IEnumerable<string> files)
-    {
-        var tools = Path.Combine(ShippedCli.Repository, "tests", "tools");
-        if (!Directory.Exists(Path.Combine(tools, "node_modules")))
-        {
-            await RunAsync(tools, "npm", ["ci", "--no-audit", "--no-fund"]);
-        }
-
-        return await RunAsync(tools, "node", ["check-yaml.js", Committed, .. files]);
-    }
-
-    private static async Task<string> RunAsync(string folder, string program, IReadOnlyList<string> arguments)
-    {
-        using var process = Process.Start(new ProcessStartInfo(program, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true })!;
-        var errors = process.StandardError.ReadToEndAsync();
-        var output = await process.StandardOutput.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        Assert.That(process.ExitCode, Is.Zero, $"{program}: {output}{await errors}");
-        return output;
-    }
+    private static Task<string> MarksAsync(IEnumerable<string> files) => NodeTools.RunAsync("node", ["check-yaml.js", Committed, .. files]);
 }

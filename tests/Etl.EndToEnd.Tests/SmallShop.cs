@@ -105,11 +105,12 @@ internal static class SmallShop
     public static string Line { get; } = Rows.Line(
         "cast(id as varchar)", "name", "cast(amount as varchar)", "cast(day as varchar)", "cast(cast(extract(epoch from updated_at) as bigint) as varchar)");
 
-    private static readonly string SqliteLine = Rows.Line("id", "name", "printf('%.2f', amount)", "day", "strftime('%s', updated_at)");
+    /// <summary>The same from SQLite.</summary>
+    public static string SqliteLine { get; } = Rows.Line("id", "name", "printf('%.2f', amount)", "day", "strftime('%s', updated_at)");
 
     /// <summary>The good rows of the source.</summary>
-    public static List<string> Expected(ProjectFolder project) =>
-        project.SqliteRows("shop.db", $"select {SqliteLine} from orders where amount > 0 and deleted_at is null");
+    public static List<string> Expected(ProjectFolder project, string good = "amount > 0") =>
+        project.SqliteRows("shop.db", $"select {SqliteLine} from orders where {good} and deleted_at is null");
 
     public static List<string> Warehouse(ProjectFolder project, string warehouse) => warehouse == "duckdb"
         ? project.DuckRows("out/duckdb.db", $"SELECT {Line} FROM orders")

@@ -42,7 +42,9 @@ internal static class CommandLine
     {
         RunCommand.Create(host),
         ValidateCommand.Create(host),
+        TestCommand.Create(host),
         PlanCommand.Create(host),
+        LineageCommand.Create(host),
         ExplainCommand.Create(host),
         NewCommand.Create(host),
         ContractCommand.Create(host),

@@ -10,6 +10,7 @@ using Etl.Runtime.Plugins;
 using Etl.Runtime.Reports;
 using Etl.Runtime.Scaffolding;
 using Etl.Runtime.Telemetry;
+using Etl.Runtime.Testing;
 
 namespace Etl.Cli;
 
@@ -35,6 +36,7 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
                 Params = request.Parameters,
                 Date = request.Date,
                 FullRefresh = request.FullRefresh,
+                Replay = request.Replay,
                 Accepted = request.AcceptedRules.ToHashSet(),
                 AcceptedReason = request.AcceptReason,
                 Wait = request.Wait,
@@ -59,9 +61,11 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
         var found = new List<Diagnostic>();
         foreach (var file in files)
         {
+            cancel.ThrowIfCancellationRequested();
             try
             {
                 await using var compiled = await CompileAsync(scope, file, new Dictionary<string, string>(), null, found.AddRange);
+                found.AddRange(PipelineTester.Check(compiled));
             }
             catch (InvalidPipelineException e)
             {
@@ -69,15 +73,56 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
             }
         }
 
-        return new ValidationResult(files.Count, [.. found.Distinct()]);
+        cancel.ThrowIfCancellationRequested();
+        return new ValidationResult(files, [.. found.Distinct()]);
     }
+
+    public Task<IReadOnlyList<TestFileResult>> TestAsync(Scope scope, IReadOnlyList<string> paths, string? filter, CancellationToken cancel) => Guarded(async () =>
+    {
+        var results = new List<TestFileResult>();
+        var factories = new Dictionary<string, ComponentFactory>();
+        foreach (var file in paths.SelectMany(PipelineFiles).Distinct())
+        {
+            var project = PipelineRunner.OpenProject(file, EnvironmentOf(scope));
+            var factory = factories.TryGetValue(project.Folder, out var known) ? known : factories[project.Folder] = Factory(scope, project);
+            results.Add(await new PipelineTester(project, factory, _redactor, time).RunAsync(file, filter, cancel));
+        }
+
+        return (IReadOnlyList<TestFileResult>)results;
+    });
+
+    public Task<string> ProposeTestsAsync(Scope scope, string pipeline, IReadOnlyDictionary<string, string> parameters, CancellationToken cancel) => Guarded(() =>
+    {
+        var file = Find(pipeline);
+        var project = PipelineRunner.OpenProject(file, EnvironmentOf(scope));
+        return new PipelineTester(project, Factory(scope, project), _redactor, time).ProposeAsync(file, parameters, cancel);
+    });
 
     public async Task<PlanDescription> PlanAsync(PlanRequest request, CancellationToken cancel)
     {
         var warnings = new List<Diagnostic>();
         await using var compiled = await Guarded(() => CompileAsync(request.Scope, Find(request.Pipeline), request.Parameters, request.Date, warnings.AddRange));
+        cancel.ThrowIfCancellationRequested();
         return new PlanDescription(PlanText.Render(compiled), PlanJson.Render(compiled), warnings);
     }
+
+    public Task<string> LineageAsync(Scope scope, IReadOnlyList<string> pipelines, string format, string? column, bool downstream, CancellationToken cancel) => Guarded(async () =>
+    {
+        var lineages = new List<PipelineLineage>();
+        foreach (var file in pipelines.SelectMany(p => PipelineFiles(Directory.Exists(p) ? p : Find(p))))
+        {
+            await using var compiled = await CompileAsync(scope, file, new Dictionary<string, string>(), null, _ => { });
+            lineages.Add(PipelineLineage.Of(compiled));
+        }
+
+        return format switch
+        {
+            "json" => JsonOutput.Write(LineageJson.Render(lineages)) + "\n",
+            "mermaid" => LineageMermaid.Render(lineages),
+            "openlineage" => string.Concat(LineageOpenLineage.Render(lineages, time.GetUtcNow()).Select(e => e.ToJsonString() + "\n")),
+            _ => string.Join("\n", lineages.Select(l => downstream ? LineageText.RenderDownstream(l, column!) : LineageText.Render(l, column))),
+        };
+    });
 
     public Task<DiagnosticPage?> ExplainAsync(Scope scope, string code, CancellationToken cancel) =>
         Task.FromResult(DiagnosticCatalog.Find(code));
@@ -89,6 +134,16 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
             .Where(c => c.Kind is ComponentKind.Extractor or ComponentKind.Transformer or ComponentKind.Loader)
             .Select(c => new ComponentSchema(KindOf(c.Kind), c.Name, c.Summary, factory.OptionsType(c) is { } type ? OptionSet.For(type) : null))));
     }
+
+    public Task<LockedPlugins> LockPluginsAsync(Scope scope, CancellationToken cancel) => Guarded(async () =>
+    {
+        var project = PipelineRunner.OpenProject(Environment.CurrentDirectory, EnvironmentOf(scope));
+        // Without the lock that may be there: it is what is made anew. What cannot be a plugin is refused all the same.
+        using var catalog = PluginCatalog.Scan(Runner(scope).AddedPluginFolders(project));
+        var path = Path.Combine(project.Folder, PluginLock.FileName);
+        await File.WriteAllTextAsync(path, PluginLock.Write(catalog.Folders), cancel);
+        return new LockedPlugins(Path.GetRelativePath(Environment.CurrentDirectory, path), [.. catalog.Folders.Select(f => Path.GetFileName(f)!)]);
+    });
 
     public Task<IReadOnlyList<ComponentSummary>> ListComponentsAsync(Scope scope, CancellationToken cancel) =>
         Task.FromResult<IReadOnlyList<ComponentSummary>>([.. Factory(scope, null).Catalog.Components.Select(Summary)]);
@@ -106,28 +161,45 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
     public Task<RunRecord?> ShowRunAsync(Scope scope, string id, CancellationToken cancel) =>
         WithLedgerAsync(scope, Environment.CurrentDirectory, ledger => ledger.ShowAsync(id, cancel));
 
-    public async Task<IReadOnlyList<DeadLetterSummary>> ListDeadLettersAsync(Scope scope, string pipeline, CancellationToken cancel) =>
-        [.. (await DeadLetterFilesAsync(scope, pipeline, null, cancel)).Select(f => new DeadLetterSummary(f.File.Stage, f.File.Path, f.File.Rows, f.Run.RunId, f.Run.StartedAt))];
+    public async Task<IReadOnlyList<DeadLetterSummary>> ListDeadLettersAsync(Scope scope, string pipeline, CancellationToken cancel)
+    {
+        await using var compiled = await ConnectedAsync(scope, pipeline);
+        return [.. (await LettersAsync(compiled, cancel)).Select(f => new DeadLetterSummary(
+            f.File.Stage,
+            f.File.Connection is null ? f.File.Path : $"{f.File.Connection}:{f.File.Path}",
+            f.File.Rows,
+            f.Epoch.RunId,
+            f.Epoch.CommittedAt,
+            f.Open,
+            f.RowsIn(DeadLetterState.Replayed),
+            f.RowsIn(DeadLetterState.Superseded),
+            f.RowsIn(DeadLetterState.Discarded)))];
+    }
 
     public async Task<IReadOnlyList<DeadLetterRow>> ShowDeadLettersAsync(Scope scope, DeadLetterFilter filter, CancellationToken cancel)
     {
-        await using var compiled = await Guarded(() => CompileAsync(scope, Find(filter.Pipeline), new Dictionary<string, string>(), null, _ => { }, connects: true));
+        await using var compiled = await ConnectedAsync(scope, filter.Pipeline);
         var rows = new List<DeadLetterRow>();
-        foreach (var (_, file) in (await DeadLetterFilesAsync(scope, filter.Pipeline, filter.RunId, cancel)).Where(f => filter.Stage is null || f.File.Stage == filter.Stage))
+        var selection = new LetterSelection(filter.RunId, filter.Stage, filter.Rule);
+        foreach (var letters in (await LettersAsync(compiled, cancel)).Where(f => f.Open > 0 && selection.Fits(f)))
         {
             if (rows.Count >= filter.Limit)
             {
                 break;
             }
 
-            var colon = file.Path.IndexOf(':', StringComparison.Ordinal);
-            var store = colon > 0 && compiled.Connections.TryGetValue(file.Path[..colon], out var connection) ? connection as IObjectStore : null;
-            rows.AddRange((await DeadLetterReader.ReadAsync(store, store is null ? file.Path : file.Path[(colon + 1)..], filter.Rule, filter.Limit - rows.Count, cancel))
+            rows.AddRange((await DeadLetterReader.ReadAsync(compiled, letters, filter.Rule, filter.Limit - rows.Count, cancel))
                 .Select(l => new DeadLetterRow(l.Stage, l.Rule, l.Reason, l.Row)));
         }
 
         return rows;
     }
+
+    public Task<IReadOnlyList<StateEdit>> DiscardDeadLettersAsync(Scope scope, string pipeline, LetterSelection selection, string reason, CancellationToken cancel) =>
+        EditAsync(scope, pipeline, editor => editor.DiscardAsync(selection, reason, cancel));
+
+    public Task<StateEdit> ResetStateAsync(Scope scope, string pipeline, string stage, long? toEpoch, CancellationToken cancel) =>
+        EditAsync(scope, pipeline, editor => editor.ResetAsync(stage, toEpoch, cancel));
 
     public Task<IReadOnlyList<WrittenFile>> ImportContractsAsync(Scope scope, ImportRequest request, CancellationToken cancel) => Guarded(async () =>
         Written(await Scaffold(scope).ContractsAsync(request.Connection, request.Tables, request.Folder, request.Overwrite, cancel)));
@@ -147,12 +219,12 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
 
     public async Task<IReadOnlyList<TargetState>> ShowStateAsync(Scope scope, string pipeline, CancellationToken cancel)
     {
-        await using var compiled = await Guarded(() => CompileAsync(scope, Find(pipeline), new Dictionary<string, string>(), null, _ => { }, connects: true));
+        await using var compiled = await ConnectedAsync(scope, pipeline);
         var states = new List<TargetState>();
         foreach (var load in compiled.Nodes.OfType<LoadNode>())
         {
             var checkpoint = await load.Loader.ReadCheckpointAsync(new CheckpointKey(compiled.Project.Environment, compiled.Definition.Id, load.Id), cancel);
-            var summary = checkpoint is null ? null : $"the next run reads what is beyond {CheckpointText.Describe(checkpoint)}";
+            var summary = checkpoint is null ? null : checkpoint.Sources.Count == 0 ? "the next run reads everything" : $"the next run reads what is beyond {CheckpointText.Describe(checkpoint)}";
             states.Add(new TargetState(load.Id, load.Plan.Target, checkpoint, summary));
         }
 
@@ -220,28 +292,24 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
         return await work(ledger);
     });
 
-    // The newest first. Files of a run that published nothing belong to no target.
-    private Task<IReadOnlyList<(RunSummary Run, DeadLetterReport File)>> DeadLetterFilesAsync(Scope scope, string pipeline, string? runId, CancellationToken cancel)
+    private Task<CompiledPipeline> ConnectedAsync(Scope scope, string pipeline) =>
+        Guarded(() => CompileAsync(scope, Find(pipeline), new Dictionary<string, string>(), null, _ => { }, connects: true));
+
+    private Task<T> EditAsync<T>(Scope scope, string pipeline, Func<StateEditor, Task<T>> edit) => Guarded(() => Runner(scope).EditStateAsync(
+        new PipelineRunRequest(Find(pipeline)) { Environment = EnvironmentOf(scope), Redactor = _redactor }, edit));
+
+    // The newest first; a file that several targets list is told by the one that has most of it open.
+    private static async Task<IReadOnlyList<LetterFile>> LettersAsync(CompiledPipeline pipeline, CancellationToken cancel)
     {
-        var path = Find(pipeline);
-        return WithLedgerAsync(scope, path, async ledger =>
+        var files = new List<LetterFile>();
+        foreach (var load in pipeline.Nodes.OfType<LoadNode>())
         {
-            var files = new List<(RunSummary, DeadLetterReport)>();
-            foreach (var run in await ledger.ListAsync(new RunFilter(PipelineId(path), scope.Environment, Limit: 1000), cancel))
-            {
-                if (run.DeadLetters > 0 && (runId is null || run.RunId.StartsWith(runId, StringComparison.Ordinal))
-                    && (await ledger.ShowAsync(run.RunId, cancel))?.Report is { } report && report.Loads.Any(l => l.Status == LoadStatus.Published))
-                {
-                    files.AddRange(report.DeadLetters.Select(d => (run, d)));
-                }
-            }
+            files.AddRange(await LetterLog.ReadAsync(pipeline, load, cancel));
+        }
 
-            return (IReadOnlyList<(RunSummary, DeadLetterReport)>)files;
-        });
+        return [.. files.GroupBy(f => (f.File.Connection, f.File.Path)).Select(g => g.MaxBy(f => f.Open)!)
+            .OrderByDescending(f => f.Epoch.CommittedAt).ThenBy(f => f.File.Stage, StringComparer.Ordinal)];
     }
-
-    private static string PipelineId(string file) =>
-        File.ReadLines(file).FirstOrDefault(l => l.StartsWith("pipeline:", StringComparison.Ordinal))?["pipeline:".Length..].Trim().Trim('"', '\'') ?? Path.GetFileNameWithoutExtension(file);
 
     private static string Find(string pipeline) =>
         File.Exists(pipeline) || pipeline.EndsWith(".yaml", StringComparison.OrdinalIgnoreCase) || pipeline.EndsWith(".yml", StringComparison.OrdinalIgnoreCase)

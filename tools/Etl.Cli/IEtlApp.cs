@@ -1,8 +1,10 @@
 using Etl.Contracts;
 using Etl.Runtime.Diagnostics;
+using Etl.Runtime.Execution;
 using Etl.Runtime.Ledger;
 using Etl.Runtime.Reports;
 using Etl.Runtime.Telemetry;
+using Etl.Runtime.Testing;
 
 namespace Etl.Cli;
 
@@ -21,8 +23,17 @@ internal interface IEtlApp : IAsyncDisposable
     /// <summary>Compiles files and all pipelines in folders, offline.</summary>
     Task<ValidationResult> ValidateAsync(Scope scope, IReadOnlyList<string> paths, CancellationToken cancel);
 
+    /// <summary>Runs the tests of files and of all pipelines in folders, embedded; those whose names contain the filter, if there is one.</summary>
+    Task<IReadOnlyList<TestFileResult>> TestAsync(Scope scope, IReadOnlyList<string> paths, string? filter, CancellationToken cancel);
+
+    /// <summary>Tests at the edges of a pipeline's types and rules, as YAML.</summary>
+    Task<string> ProposeTestsAsync(Scope scope, string pipeline, IReadOnlyDictionary<string, string> parameters, CancellationToken cancel);
+
     /// <summary>Compiles one pipeline and describes what would run.</summary>
     Task<PlanDescription> PlanAsync(PlanRequest request, CancellationToken cancel);
+
+    /// <summary>Compiles pipelines (files, ids or folders) and writes where the columns of their targets come from; only of one column, or what that column bears on, for text.</summary>
+    Task<string> LineageAsync(Scope scope, IReadOnlyList<string> pipelines, string format, string? column, bool downstream, CancellationToken cancel);
 
     /// <summary>The page of a diagnostic, of the framework or of a plugin; null when there is none.</summary>
     Task<DiagnosticPage?> ExplainAsync(Scope scope, string code, CancellationToken cancel);
@@ -31,6 +42,9 @@ internal interface IEtlApp : IAsyncDisposable
     Task<string> PipelineSchemaAsync(Scope scope, CancellationToken cancel);
 
     /// <summary>All components of all plugins, by kind and name; no plugin is loaded for it.</summary>
+    /// <summary>Writes <c>plugins.lock</c> for the project of the current folder.</summary>
+    Task<LockedPlugins> LockPluginsAsync(Scope scope, CancellationToken cancel);
+
     Task<IReadOnlyList<ComponentSummary>> ListComponentsAsync(Scope scope, CancellationToken cancel);
 
     /// <summary>Components of that name (several connection types can have one) with their options; empty when there is none.</summary>
@@ -42,11 +56,17 @@ internal interface IEtlApp : IAsyncDisposable
     /// <summary>One run, by its id or a beginning of it; null when there is none.</summary>
     Task<RunRecord?> ShowRunAsync(Scope scope, string id, CancellationToken cancel);
 
-    /// <summary>Files of dead letters of a pipeline that its targets' checkpoints list, the newest first.</summary>
+    /// <summary>Files of dead letters of a pipeline, as its targets tell of them, the newest first.</summary>
     Task<IReadOnlyList<DeadLetterSummary>> ListDeadLettersAsync(Scope scope, string pipeline, CancellationToken cancel);
 
-    /// <summary>Refused rows of a pipeline.</summary>
+    /// <summary>Refused rows of a pipeline that are open.</summary>
     Task<IReadOnlyList<DeadLetterRow>> ShowDeadLettersAsync(Scope scope, DeadLetterFilter filter, CancellationToken cancel);
+
+    /// <summary>Closes refused rows for good.</summary>
+    Task<IReadOnlyList<StateEdit>> DiscardDeadLettersAsync(Scope scope, string pipeline, LetterSelection selection, string reason, CancellationToken cancel);
+
+    /// <summary>Sets a target's positions back to those of an epoch, or to none.</summary>
+    Task<StateEdit> ResetStateAsync(Scope scope, string pipeline, string stage, long? toEpoch, CancellationToken cancel);
 
     /// <summary>Writes a contract for each table that matches.</summary>
     Task<IReadOnlyList<WrittenFile>> ImportContractsAsync(Scope scope, ImportRequest request, CancellationToken cancel);
@@ -98,6 +118,9 @@ internal sealed record RunRequest
     /// <summary>End of the backfill, as written; not null when <see cref="From"/> is not.</summary>
     public string? To { get; init; }
 
+    /// <summary>Replay these dead letters instead of reading what is new; null for a run.</summary>
+    public LetterSelection? Replay { get; init; }
+
     /// <summary>Rules that a person accepts for this run.</summary>
     public IReadOnlyList<string> AcceptedRules { get; init; } = [];
 
@@ -125,9 +148,14 @@ internal sealed record PlanRequest(Scope Scope, string Pipeline, IReadOnlyDictio
 internal sealed record PlanDescription(string Text, string Json, IReadOnlyList<Diagnostic> Warnings);
 
 /// <summary>What validation found.</summary>
-/// <param name="Files">How many pipelines were compiled.</param>
+/// <param name="Files">The pipelines that were compiled.</param>
 /// <param name="Diagnostics">Of all files, by position.</param>
-internal sealed record ValidationResult(int Files, IReadOnlyList<Diagnostic> Diagnostics);
+internal sealed record ValidationResult(IReadOnlyList<string> Files, IReadOnlyList<Diagnostic> Diagnostics);
+
+/// <summary>A lock that was written.</summary>
+/// <param name="Path">The file.</param>
+/// <param name="Plugins">Names of the plugins in it.</param>
+internal sealed record LockedPlugins(string Path, IReadOnlyList<string> Plugins);
 
 /// <summary>A component on one line.</summary>
 /// <param name="Kind"><c>connection</c>, <c>extract</c>, <c>transform</c>, <c>load</c> or <c>notify</c>.</param>
@@ -157,7 +185,12 @@ internal sealed record OptionLine(string Name, string Type, bool Required, strin
 /// <param name="Rows">How many it holds.</param>
 /// <param name="RunId">The run that wrote it.</param>
 /// <param name="CommittedAt">When the target that lists it committed.</param>
-internal sealed record DeadLetterSummary(string Stage, string Path, long Rows, string RunId, DateTimeOffset CommittedAt);
+/// <param name="Open">Rows that wait for somebody; where several targets list the file, of the one that has most.</param>
+/// <param name="Replayed">Rows that were read again and went through the pipeline.</param>
+/// <param name="Superseded">Rows that are gone from the source, or were read in a newer version.</param>
+/// <param name="Discarded">Rows that a person closed.</param>
+internal sealed record DeadLetterSummary(
+    string Stage, string Path, long Rows, string RunId, DateTimeOffset CommittedAt, long Open, long Replayed = 0, long Superseded = 0, long Discarded = 0);
 
 /// <summary>Which refused rows to show.</summary>
 /// <param name="Pipeline">A pipeline's file, or its id.</param>

@@ -28,12 +28,39 @@ public sealed class CompiledPipeline : IAsyncDisposable
     /// <summary>The node with an id.</summary>
     public PlanNode Node(string id) => Nodes.First(n => n.Id == id);
 
-    /// <summary>The stage's rows on its way out, for each transform and extract stage, in order.</summary>
-    public required IReadOnlyDictionary<string, RowSchema> StageSchemas { get; init; }
+    /// <summary>What is known of the rows that leave each stage.</summary>
+    public required StageRows Rows { get; init; }
 
     /// <summary>The extract stages that a node's rows come from.</summary>
     public IEnumerable<ExtractNode> SourcesOf(PlanNode node) =>
         node is ExtractNode extract ? [extract] : node.Inputs.SelectMany(i => SourcesOf(Node(i))).Distinct();
+
+    /// <summary>The load's stage and those that first inputs lead to from it, up to the source.</summary>
+    internal IReadOnlyList<StageDefinition> MainPath(LoadNode load)
+    {
+        var path = new List<StageDefinition> { load.Stage };
+        while (path[^1].From.Count > 0)
+        {
+            path.Add(Definition.Stages.First(s => s.Id == path[^1].From[0].Stage));
+        }
+
+        return path;
+    }
+
+    /// <summary>Whether rows of a stage reach a load.</summary>
+    internal bool Reaches(string stage, string load) =>
+        stage == load || Definition.Stages.First(s => s.Id == load).From.Any(f => Reaches(stage, f.Stage));
+
+    /// <summary>The same pipeline with another node in the place of one; it shares the connections, which are disposed with the original.</summary>
+    internal CompiledPipeline With(PlanNode node) => new()
+    {
+        Definition = Definition,
+        Project = Project,
+        Nodes = [.. Nodes.Select(n => n.Id == node.Id ? node : n)],
+        Connections = Connections,
+        Hash = Hash,
+        Rows = Rows,
+    };
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -44,6 +71,11 @@ public sealed class CompiledPipeline : IAsyncDisposable
         }
     }
 }
+
+/// <summary>What is known of the rows that leave each extract and transform stage.</summary>
+/// <param name="Schemas">By stage.</param>
+/// <param name="Origins">By stage: columns that are the source's own, unchanged, to their name there; the source is the one that first inputs lead to.</param>
+public sealed record StageRows(IReadOnlyDictionary<string, RowSchema> Schemas, IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> Origins);
 
 /// <summary>A step of the plan; batches flow along <see cref="Inputs"/>.</summary>
 /// <param name="Id">Unique: a stage's id, that of the last stage for several in one query, or <c>stage/refusals</c> for the first half of a stage.</param>

@@ -1,3 +1,4 @@
+using Etl.Contracts;
 using Etl.Runtime.Definition;
 using Etl.Runtime.Diagnostics;
 using Etl.Runtime.Plugins;
@@ -5,7 +6,7 @@ using Etl.Runtime.Plugins;
 namespace Etl.Runtime.Compilation;
 
 /// <summary>
-/// From a definition to a plan, offline. <c>validate</c>, <c>plan</c> and <c>run</c> all call this, so what validates runs. Each pass adds what it
+/// From a definition to a plan, offline. <c>validate</c>, <c>plan</c>, <c>test</c> and <c>run</c> all call this, so what validates runs. Each pass adds what it
 /// finds to one bag; a later pass works on what the earlier ones could make sense of.
 /// </summary>
 public static class Compiler
@@ -19,9 +20,10 @@ public static class Compiler
         try
         {
             var stages = StageResolver.Resolve(definition, factory, connections, redactor, bag);
+            OpenDeadLetters(project, definition, connections, bag);
             GraphLinker.Link(definition, stages, bag);
-            var nodes = GraphTyper.Type(definition, stages, bag, out var schemas);
-            PlanChecks.Check(definition, project, nodes, bag);
+            var nodes = GraphTyper.Type(definition, stages, bag, out var rows);
+            PlanChecks.Check(nodes, bag);
             compiled = bag.HasErrors ? null : new CompiledPipeline
             {
                 Definition = definition,
@@ -29,7 +31,7 @@ public static class Compiler
                 Nodes = nodes,
                 Connections = connections.Opened,
                 Hash = PlanHash.Of(definition, nodes),
-                StageSchemas = schemas,
+                Rows = rows,
             };
             return compiled;
         }
@@ -42,6 +44,16 @@ public static class Compiler
                     await connection.DisposeAsync();
                 }
             }
+        }
+    }
+
+    // Which no stage may use.
+    private static void OpenDeadLetters(Project project, PipelineDefinition definition, ConnectionPool connections, DiagnosticBag bag)
+    {
+        if ((definition.Policies.DeadLetters ?? project.Settings.DeadLetters)?.Connection is { } name
+            && connections.Find(name, definition.IdSpan) is { } found && connections.Open(found) is { } opened and not IObjectStore)
+        {
+            bag.AddError(definition.IdSpan, "ETL3065", $"the connection '{name}', which dead_letters names, keeps no objects: it is {opened.Display}", "Name one of type file or s3, or leave `connection` out for the state folder.");
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using System.Text.RegularExpressions;
 using Etl.Contracts;
 using Etl.DuckDb;
@@ -20,6 +21,7 @@ internal sealed partial class GraphTyper
     private readonly IReadOnlyDictionary<string, object> _parameters;
     private readonly IReadOnlyDictionary<string, string> _parameterTypes;
     private readonly Dictionary<string, RowSchema> _schemas = [];
+    private readonly Dictionary<string, IReadOnlyDictionary<string, string>> _origins = [];
     private readonly Dictionary<string, string> _nodeOf = [];
     private readonly Dictionary<string, OpenSegment> _open = [];
     private readonly List<PlanNode> _nodes = [];
@@ -41,7 +43,7 @@ internal sealed partial class GraphTyper
     }
 
     /// <summary>The nodes in order; stages whose inputs could not be typed are left out, their cause being in the bag.</summary>
-    public static IReadOnlyList<PlanNode> Type(PipelineDefinition definition, IReadOnlyList<ResolvedStage> stages, DiagnosticBag bag, out IReadOnlyDictionary<string, RowSchema> schemas)
+    public static IReadOnlyList<PlanNode> Type(PipelineDefinition definition, IReadOnlyList<ResolvedStage> stages, DiagnosticBag bag, out StageRows rows)
     {
         using var binder = new TypeBinder();
         var typer = new GraphTyper(definition, bag, binder);
@@ -62,7 +64,7 @@ internal sealed partial class GraphTyper
             typer.NodeOf(last);
         }
 
-        schemas = typer._schemas;
+        rows = new StageRows(typer._schemas, typer._origins);
         return InOrder(typer._nodes);
     }
 
@@ -73,6 +75,7 @@ internal sealed partial class GraphTyper
             case IExtractor extractor:
                 var source = extractor.DescribeOutput(stage.Contract);
                 _schemas[stage.Id] = source;
+                _origins[stage.Id] = source.Names.ToDictionary(n => n, n => n, StringComparer.OrdinalIgnoreCase);
                 AddNode(stage.Id, new ExtractNode(stage.Id, source, extractor, stage.Contract, stage.Definition));
                 break;
             case IRelationalTransformer relational:
@@ -83,6 +86,7 @@ internal sealed partial class GraphTyper
                 var input = stage.Definition.From[0].Stage;
                 var output = transformer.DescribeOutput(_schemas[input]);
                 _schemas[stage.Id] = output;
+                _origins[stage.Id] = ReadOnlyDictionary<string, string>.Empty;
                 AddNode(stage.Id, new TransformNode(stage.Id, [NodeOf(input)], output, transformer, stage.Definition));
                 break;
             case ILoader loader:
@@ -193,6 +197,7 @@ internal sealed partial class GraphTyper
         }
 
         _schemas[stage.Id] = segment.Builder.Schema;
+        _origins[stage.Id] = Origins(step, from[0]);
         _open[stage.Id] = segment;
         CheckTableRules(stage, segment.Builder);
     }
@@ -296,7 +301,7 @@ internal sealed partial class GraphTyper
 
     // With deletions in the stream a refused NULL may still pass, in a row that deletes.
     private static bool IsRefusedWhenNull(RowLocalStep step, string column, RowSchema schema) =>
-        !schema.HasOp && step.Refusals.Any(r => r.Action != RefusalAction.Warn && NullTests().Match(r.When.Text) is { Success: true } match
+        !schema.HasOp && step.Refusals.Any(r => r.Action is RefusalAction.DeadLetter or RefusalAction.Exclude && NullTests().Match(r.When.Text) is { Success: true } match
             && match.Groups[1].Captures.Any(c => c.Value == SqlText.Quote(column)));
 
     private static bool NullableColumn(IReadOnlyList<ColumnExpression> columns, RowSchema input, string qualifier, string name)
@@ -307,6 +312,22 @@ internal sealed partial class GraphTyper
 
     private static string? Referenced(ColumnExpression column, RowSchema input, string qualifier) =>
         input.Names.FirstOrDefault(n => column.Expression.Text == qualifier + SqlText.Quote(n) || column.Expression.Text == SqlText.Quote(n));
+
+    // Of the columns that leave a step: those that come from the source as they are, by their name there.
+    private IReadOnlyDictionary<string, string> Origins(RelationalStep step, string input)
+    {
+        var before = _origins[input];
+        var (columns, qualifier) = step switch
+        {
+            RowLocalStep local => (local.Columns, ""),
+            LookupStep lookup => (lookup.Columns, SqlText.Quote(input) + "."),
+            _ => (null, ""),
+        };
+        return step is SetStep ? ReadOnlyDictionary<string, string>.Empty
+            : columns is null ? before
+            : columns.Select(c => (c.Name, Origin: Referenced(c, _schemas[input], qualifier) is { } name ? before.GetValueOrDefault(name) : null)).Where(c => c.Origin is not null)
+                .ToDictionary(c => c.Name, c => c.Origin!, StringComparer.OrdinalIgnoreCase);
+    }
 
     // Keys whose columns are all still there, unchanged, by their new names.
     private static IReadOnlyList<IReadOnlyList<string>> KeptKeys(RowSchema input, IReadOnlyList<ColumnExpression> columns, string qualifier) =>

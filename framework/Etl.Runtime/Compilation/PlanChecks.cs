@@ -1,5 +1,4 @@
 using Etl.Contracts;
-using Etl.Runtime.Definition;
 using Etl.Runtime.Diagnostics;
 using Etl.Runtime.Sql;
 
@@ -8,7 +7,7 @@ namespace Etl.Runtime.Compilation;
 /// <summary>The pass "check": combinations that would lose or double rows, found before anything is read.</summary>
 internal static class PlanChecks
 {
-    public static void Check(PipelineDefinition definition, Project project, IReadOnlyList<PlanNode> nodes, DiagnosticBag bag)
+    public static void Check(IReadOnlyList<PlanNode> nodes, DiagnosticBag bag)
     {
         var byId = nodes.ToDictionary(n => n.Id);
         foreach (var load in nodes.OfType<LoadNode>())
@@ -20,10 +19,6 @@ internal static class PlanChecks
         }
 
         CheckTargets(nodes, bag);
-        if (definition.Policies.DeadLetters?.Connection is { } connection && !project.Connections.ContainsKey(connection))
-        {
-            bag.AddError(definition.IdSpan, "ETL3003", $"there is no connection '{connection}', which policies.dead_letters names");
-        }
     }
 
     private static void CheckKey(LoadNode load, DiagnosticBag bag)
@@ -59,6 +54,11 @@ internal static class PlanChecks
         {
             var again = sources.Except(incremental).Select(s => s.Id);
             bag.AddError(load.Stage.ComponentSpan, "ETL3040", $"'{load.Id}' appends what '{string.Join("', '", again)}' reads in full each time: every run would add all rows again", "Make the extract incremental, or use mode: upsert or replace.");
+        }
+
+        if (load.Plan.Mode == LoadMode.Append && incremental.FirstOrDefault(s => s.Extractor.Capabilities.MayRepeat) is { } repeating)
+        {
+            bag.AddError(load.Stage.ComponentSpan, "ETL3060", $"'{load.Id}' appends what '{repeating.Id}' may read again: rows would be there twice", "Use mode: upsert, or have each row read once: without an overlap, and without null_cursor: include.");
         }
 
         if (load.Plan.Mode == LoadMode.Append && load.Schema.HasOp)

@@ -43,6 +43,14 @@ internal static class PlanHash
         return "sha256:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
     }
 
+    /// <summary>Options as written, in a canonical text.</summary>
+    public static string Text(YamlNode node)
+    {
+        var text = new StringBuilder();
+        Append(text, node, 0);
+        return text.ToString();
+    }
+
     /// <summary>16 hex characters over some texts.</summary>
     public static string Short(IEnumerable<string> parts) =>
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', parts))).AsSpan(0, 8));

@@ -48,7 +48,7 @@ public static class JsonSchemaWriter
                     ["items"] = Stage(sorted),
                 },
                 ["policies"] = Described(OptionSchema.Of(OptionSet.For(typeof(Policies))), "What to do about failures and refused rows."),
-                ["tests"] = new JsonObject { ["type"] = "array", ["description"] = "Given rows of the sources, the rows that are expected at the loads.", ["items"] = new JsonObject { ["type"] = "object" } },
+                ["tests"] = TestSchema.Tests(),
             },
         });
     }

@@ -100,7 +100,8 @@ internal static class ParamReader
         return new ParamDefinition(entry.Key, (ParamType)index, standard, fields.Text("description"), entry.KeySpan);
     }
 
-    private static object? Parse(string text, ParamType type)
+    /// <summary>The value that a text stands for; null when it is none of the type.</summary>
+    public static object? Parse(string text, ParamType type)
     {
         var culture = CultureInfo.InvariantCulture;
         return type switch
@@ -121,7 +122,8 @@ internal static class ParamReader
         return zoned && DateTimeOffset.TryParseExact(text, formats, CultureInfo.InvariantCulture, DateTimeStyles.None, out var time) ? time.ToUniversalTime() : null;
     }
 
-    private static string Noun(ParamType type) => type switch
+    /// <summary>What a value of the type is called.</summary>
+    public static string Noun(ParamType type) => type switch
     {
         ParamType.String => "a text",
         ParamType.Bool => "true or false",

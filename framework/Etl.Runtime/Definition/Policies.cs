@@ -93,4 +93,8 @@ public sealed record DeadLetterPolicy
     /// <summary>Limit as a count.</summary>
     [Option("The run fails, and publishes nothing, when more rows are refused.", Example = "1000", Min = 0)]
     public long? MaxRows { get; init; }
+
+    /// <summary>Retention.</summary>
+    [Option("Files without an open row are deleted when they are this old, by a run that published. Absent: they are kept.", Example = "90d", Min = 1)]
+    public TimeSpan? Keep { get; init; }
 }

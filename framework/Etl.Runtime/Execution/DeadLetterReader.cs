@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Etl.Contracts;
 using Etl.DuckDb;
+using Etl.Runtime.Compilation;
 
 namespace Etl.Runtime.Execution;
 
@@ -18,52 +19,47 @@ public static class DeadLetterReader
 {
     private static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>At most <paramref name="limit"/> rows of a file; <paramref name="store"/> null is the local disk.</summary>
-    public static async Task<IReadOnlyList<DeadLetter>> ReadAsync(IObjectStore? store, string path, string? rule, int limit, CancellationToken cancel)
+    /// <summary>A file's bytes. ETL4220: it is not there; ETL4228: its connection is not the pipeline's any more.</summary>
+    internal static async ValueTask<Stream> OpenAsync(CompiledPipeline pipeline, DeadLetterFile file, CancellationToken cancel)
     {
-        var local = path;
-        string? copy = null;
+        if (file.Connection is null)
+        {
+            return File.Exists(file.Path) ? File.OpenRead(file.Path) : throw Missing(file.Path);
+        }
+
+        return pipeline.Connections.GetValueOrDefault(file.Connection) is IObjectStore store
+            ? await store.GetAsync(file.Path, cancel) ?? throw Missing(file.Path)
+            : throw new EtlException("ETL4228", $"dead letters are kept in the connection '{file.Connection}', which the pipeline does not use any more", "Name it in policies.dead_letters while they are read.");
+    }
+
+    /// <summary>At most <paramref name="limit"/> rows of a file that are open.</summary>
+    public static async Task<IReadOnlyList<DeadLetter>> ReadAsync(CompiledPipeline pipeline, LetterFile letters, string? rule, int limit, CancellationToken cancel)
+    {
+        // Made by the system with mode 0600.
+        var copy = Path.GetTempFileName();
         try
         {
-            if (store is not null)
+            await using (var source = await OpenAsync(pipeline, letters.File, cancel))
+            await using (var target = new FileStream(copy, FileMode.Truncate, FileAccess.Write))
             {
-                // Made by the system with mode 0600.
-                local = copy = Path.GetTempFileName();
-                await using var source = await store.GetAsync(path, cancel) ?? throw Missing(path);
-                await using var target = new FileStream(copy, FileMode.Truncate, FileAccess.Write);
                 await source.CopyToAsync(target, cancel);
             }
-            else if (!File.Exists(local))
-            {
-                throw Missing(path);
-            }
 
-            return Read(local, rule, limit);
+            return Read(copy, letters.WhereOpen(rule), limit);
         }
         finally
         {
-            if (copy is not null)
-            {
-                File.Delete(copy);
-            }
+            File.Delete(copy);
         }
     }
 
-    private static List<DeadLetter> Read(string file, string? rule, int limit)
+    private static List<DeadLetter> Read(string file, string where, int limit)
     {
         using var database = DuckDatabase.Open(null, new DuckSettings { Threads = 1, AllowedDirectories = [Path.GetDirectoryName(Path.GetFullPath(file))!] });
         using var connection = database.Connect();
         var meta = DeadLetters.MetaColumns;
-        var parameters = new Dictionary<string, object> { ["limit"] = (long)limit };
-        var where = "";
-        if (rule is not null)
-        {
-            parameters.Add("rule", rule);
-            where = $" WHERE {meta[3]} = $rule";
-        }
-
         var rows = connection.QueryRows(
-            $"SELECT {meta[2]}, {meta[3]}, {meta[4]}, CAST(to_json(t) AS VARCHAR) FROM read_parquet({SqlText.Literal(Path.GetFullPath(file))}) AS t{where} LIMIT $limit", parameters);
+            $"SELECT {meta[2]}, {meta[3]}, {meta[4]}, CAST(to_json(t) AS VARCHAR) FROM read_parquet({SqlText.Literal(Path.GetFullPath(file))}) AS t WHERE {where} LIMIT $limit", new Dictionary<string, object> { ["limit"] = (long)limit });
         return [.. rows.Select(r => new DeadLetter(r[0]!, r[1]!, r[2]!, OwnColumns(r[3]!)))];
     }
 

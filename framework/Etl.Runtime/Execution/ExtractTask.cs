@@ -47,6 +47,7 @@ internal sealed class ExtractTask(ExtractNode node, IExtraction extraction, Outl
             counts.AddBytes(bytes);
             EtlTelemetry.Read(tags, batch.Length, bytes);
             await outlet.WriteAsync(batch, cancel);
+            resources.FailPoints.Hit("extract.batch");
             resources.Progress(new RunProgress(node.Id, StagePhase.Running, counts.RowsOut, extraction.EstimatedRows, counts.Bytes));
         }
 

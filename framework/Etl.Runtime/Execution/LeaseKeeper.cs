@@ -25,7 +25,7 @@ internal sealed class LeaseKeeper : IAsyncDisposable
     });
 
     /// <summary>How long a target stays taken after its owner has died.</summary>
-    public static TimeSpan LeaseFor { get; } = TimeSpan.FromSeconds(60);
+    public static TimeSpan LeaseFor { get; } = FailPoints.Current.Lease ?? TimeSpan.FromSeconds(60);
 
     /// <summary>Whether a lease was lost.</summary>
     public FencedException? Lost { get; private set; }

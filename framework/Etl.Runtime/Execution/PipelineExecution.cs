@@ -2,7 +2,6 @@ using System.Text.Json.Nodes;
 using Etl.Contracts;
 using Etl.Runtime.Compilation;
 using Etl.Runtime.Definition;
-using Etl.Runtime.Ledger;
 using Etl.Runtime.Reports;
 using Etl.Runtime.Telemetry;
 
@@ -45,6 +44,24 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
             _warnings.Add($"attempt {attempt} failed and was repeated: {error.Message}");
         });
         await resilience.ExecuteAsync(async token => await AttemptAsync(token), cancel);
+        if (DeadLetterPolicy is { Keep: { } keep } policy && _loads.Values.Any(l => l.Status == LoadStatus.Published))
+        {
+            await DeleteLettersAsync(policy, keep, cancel);
+        }
+    }
+
+    // What was published stays so: a file that cannot be deleted is told, and the next run tries again.
+    private async Task DeleteLettersAsync(DeadLetterPolicy policy, TimeSpan keep, CancellationToken cancel)
+    {
+        try
+        {
+            var files = await LetterRetention.ApplyAsync(pipeline, policy, keep, settings.Time.GetUtcNow(), cancel);
+            settings.Log.ForStage("run").Info("{files} files of closed dead letters were deleted", ("files", files));
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            _warnings.Add($"files of closed dead letters could not be deleted: {e.Message}");
+        }
     }
 
     private async Task AttemptAsync(CancellationToken outer)
@@ -57,17 +74,21 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
         {
             foreach (var load in Targets.Where(l => _loads.GetValueOrDefault(l.Id)?.Status is not (LoadStatus.Published or LoadStatus.NothingNew)))
             {
-                holds.Add(new LoadHold(load, await OpenAsync(load, run.Token)));
-                CheckFingerprint(holds[^1]);
+                holds.Add(await LoadHold.OpenAsync(pipeline, load, settings, run.Token));
+                if (!settings.FullRefresh)
+                {
+                    holds[^1].RequireFit();
+                }
+
+                settings.FailPoints.Hit("target.opened");
             }
 
             settings.FailPoints.Hit("lease.taken");
             leases = new LeaseKeeper(holds, settings, run);
             Exception? failure = null;
-            // A full refresh reads everything, so positions do not matter.
-            foreach (var group in holds.GroupBy(h => settings.FullRefresh ? "" : Position(h)))
+            foreach (var round in await PlanAsync(holds, run.Token))
             {
-                failure ??= await RoundAsync([.. group], run.Token);
+                failure ??= await RoundAsync(round, run.Token);
             }
 
             if (failure is not null)
@@ -90,17 +111,35 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
             {
                 _loads.TryAdd(hold.Node.Id, ReportBuilder.NotPublished(hold.Node, hold.Session.Checkpoint));
                 await hold.Session.DisposeAsync();
+                settings.FailPoints.Hit("target.closed");
             }
         }
     }
 
-    // Returns the first failure of a publish; whatever ends the reading is thrown.
-    private async Task<Exception?> RoundAsync(IReadOnlyList<LoadHold> loads, CancellationToken cancel)
+    private async Task<IReadOnlyList<RoundPlan>> PlanAsync(IReadOnlyList<LoadHold> holds, CancellationToken cancel)
     {
+        if (settings.Replay is not { } selection)
+        {
+            // A full refresh reads everything, so positions do not matter.
+            return [.. holds.GroupBy(h => settings.FullRefresh ? "" : Position(h)).Select(g => RoundPlan.Increment(pipeline, [.. g], settings.FullRefresh))];
+        }
+
+        var folder = Path.Combine(pipeline.Project.StateFolder, "tmp", $"{settings.RunId}-{_attempt}-letters");
+        var rounds = await ReplayPlanner.PlanAsync(pipeline, holds, Position, selection, folder, settings.FailPoints, cancel);
+        NothingNew([.. holds.Except(rounds.SelectMany(r => r.Loads))]);
+        return rounds;
+    }
+
+    // Returns the first failure of a publish; whatever ends the reading is thrown.
+    private async Task<Exception?> RoundAsync(RoundPlan plan, CancellationToken cancel)
+    {
+        var loads = plan.Loads;
         var batchId = $"{settings.RunId}-{_attempt}-{loads[0].Node.Id}";
         await using var resources = Resources(batchId);
-        await using var round = new Round(pipeline, loads, settings, resources);
-        if (!await round.OpenAsync(cancel))
+        await using var round = new Round(plan, settings, resources);
+        var anything = await round.OpenAsync(cancel);
+        _warnings.AddRange(round.Warnings.Except(_warnings));
+        if (!anything)
         {
             NothingNew(loads);
             return null;
@@ -110,7 +149,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
         await round.ReadAsync(cancel);
         settings.FailPoints.Hit("staged");
         var stages = ReportBuilder.Stages(pipeline, round.Nodes, resources.Counts, round.Readers);
-        if (stages.All(s => s.Kind != "extract" || s.RowsOut == 0) && !settings.FullRefresh && loads.All(l => l.Node.Plan.Mode != LoadMode.Replace))
+        if (!plan.MakesEmptyEpoch() && stages.All(s => s.Kind != "extract" || s.RowsOut == 0) && !settings.FullRefresh && loads.All(l => l.Node.Plan.Mode != LoadMode.Replace))
         {
             NothingNew(loads);
             return null;
@@ -121,6 +160,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
         var rules = gate.Evaluate();
         _rules = RoundTotals.Add(_rules, rules);
         gate.Enforce(rules, DeadLetterPolicy);
+        settings.FailPoints.Hit("gate.passed");
         var letters = await resources.DeadLetters.CommitAsync(cancel);
         var letterReports = letters.Select(l => new DeadLetterReport(l.Stage, l.Connection is null ? l.Path : $"{l.Connection}:{l.Path}", l.Rows)).ToList();
         _deadLetters.AddRange(letterReports);
@@ -131,7 +171,8 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
         }
 
         settings.FailPoints.Hit("dead_letters.written");
-        var published = await new Publisher(pipeline, settings, resources).PublishAsync(loads, round.Reached, letters, batchId, cancel);
+        var published = await new Publisher(plan, settings, resources).PublishAsync(round.Reached, letters, batchId, cancel);
+        settings.FailPoints.Hit("published");
         foreach (var (report, _) in published)
         {
             _loads[report.Stage] = report;
@@ -154,54 +195,17 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
         return new RunResources(temporary, letters)
         {
             Time = settings.Time,
+            BatchRows = settings.FailPoints.BatchRows ?? RunResources.DefaultBatchRows,
             Parameters = pipeline.Definition.Parameters,
             Log = settings.Log,
             Progress = settings.Progress,
             FailPoints = settings.FailPoints,
             Tags = Tags,
+            MostRefused = policy?.MaxRows ?? RunResources.DefaultMostRefused,
             // A third for batches in flight, the rest for the queries.
             SegmentMemory = Math.Max(96L << 20, settings.Memory.Bytes * 2 / 3 / segments),
             ChannelMemory = Math.Max(16L << 20, settings.Memory.Bytes / 3 / edges),
         };
-    }
-
-    private async Task<ILoadSession> OpenAsync(LoadNode load, CancellationToken cancel)
-    {
-        var request = new LoadRequest(
-            Publisher.KeyOf(pipeline, load), load.Schema, settings.RunId, settings.FullRefresh,
-            settings.Process.ToString(), LeaseKeeper.LeaseFor, settings.FailPoints.Hit);
-        while (true)
-        {
-            try
-            {
-                return await load.Loader.OpenAsync(request, cancel);
-            }
-            catch (LeaseHeldException held) when (request.GoneOwner is null && ProcessIdentity.Parse(held.Owner)?.IsGone() == true)
-            {
-                settings.Log.ForStage(load.Id).Warn("the lease of {owner} is taken over: its process is gone", ("owner", held.Owner));
-                request = request with { GoneOwner = held.Owner };
-            }
-            catch (LeaseHeldException) when (settings.Wait)
-            {
-                await Task.Delay(TimeSpan.FromSeconds(2), settings.Time, cancel);
-            }
-            catch (Exception e) when (e is not OperationCanceledException)
-            {
-                e.Data[Round.StageOf] = load.Id;
-                throw;
-            }
-        }
-    }
-
-    private void CheckFingerprint(LoadHold hold)
-    {
-        if (hold.Session.Checkpoint is { } checkpoint && !settings.FullRefresh && checkpoint.Fingerprint != hold.Node.Fingerprint)
-        {
-            throw new EtlException(
-                "ETL6003", $"'{hold.Node.Id}' was loaded with other settings of table, cursor, key or mode; its checkpoint (epoch {checkpoint.N}) does not fit them",
-                "Run with --full-refresh to load it anew, or take the change back.")
-            { Data = { [Round.StageOf] = hold.Node.Id } };
-        }
     }
 
     private static string Position(LoadHold hold) => hold.Session.Checkpoint is null ? "" : new JsonObject(

@@ -1,5 +1,4 @@
 using Etl.Contracts;
-using Etl.Runtime.Compilation;
 using Etl.Runtime.Reports;
 using Etl.Runtime.Telemetry;
 
@@ -9,16 +8,14 @@ namespace Etl.Runtime.Execution;
 /// Makes what was staged visible, target by target in declared order, each in one atomic step with its checkpoint. One that fails does
 /// not stop the others: its checkpoint stays, and the next run brings it up.
 /// </summary>
-internal sealed class Publisher(CompiledPipeline pipeline, RunSettings settings, RunResources resources)
+internal sealed class Publisher(RoundPlan plan, RunSettings settings, RunResources resources)
 {
-    private const int ResolveAttempts = 5;
-
     /// <summary>The report of each load, and what each failure was.</summary>
     public async Task<IReadOnlyList<(LoadReport Report, Exception? Error)>> PublishAsync(
-        IReadOnlyList<LoadHold> loads, IReadOnlyDictionary<string, SourcePosition> reached, IReadOnlyList<DeadLetterFile> deadLetters, string batchId, CancellationToken cancel)
+        Func<string, SourcePosition> reached, IReadOnlyList<DeadLetterFile> deadLetters, string batchId, CancellationToken cancel)
     {
         var results = new List<(LoadReport, Exception?)>();
-        foreach (var load in loads)
+        foreach (var load in plan.Loads)
         {
             var next = Next(load, reached, deadLetters, batchId);
             using var span = EtlTelemetry.StartEpoch(load.Node.Id, next.N);
@@ -26,7 +23,7 @@ internal sealed class Publisher(CompiledPipeline pipeline, RunSettings settings,
             try
             {
                 settings.FailPoints.Hit("publish.before");
-                var result = await CommitAsync(load, next, cancel);
+                var result = await load.CommitAsync(next, settings, cancel);
                 settings.FailPoints.Hit("publish.after");
                 results.Add((ReportBuilder.Published(load.Node, next, result), null));
                 resources.Progress(new RunProgress(load.Node.Id, StagePhase.Done, next.Rows, next.Rows, 0));
@@ -45,56 +42,20 @@ internal sealed class Publisher(CompiledPipeline pipeline, RunSettings settings,
         return results;
     }
 
-    private Checkpoint Next(LoadHold load, IReadOnlyDictionary<string, SourcePosition> reached, IReadOnlyList<DeadLetterFile> deadLetters, string batchId) => new()
+    private Checkpoint Next(LoadHold load, Func<string, SourcePosition> reached, IReadOnlyList<DeadLetterFile> deadLetters, string batchId) => new()
     {
-        Key = KeyOf(pipeline, load.Node),
+        Key = LoadHold.KeyOf(plan.Pipeline, load.Node),
         N = (load.Session.Checkpoint?.N ?? 0) + 1,
         Fence = load.Session.Fence,
         BatchId = batchId,
         RunId = settings.RunId,
-        PlanHash = pipeline.Hash,
+        PlanHash = plan.Pipeline.Hash,
         Fingerprint = load.Node.Fingerprint,
-        Sources = pipeline.SourcesOf(load.Node).ToDictionary(s => s.Id, s => reached[s.Id]),
+        Sources = plan.Moves ? plan.Pipeline.SourcesOf(load.Node).ToDictionary(s => s.Id, s => reached(s.Id)) : load.Session.Checkpoint!.Sources,
         DeadLetters = deadLetters,
+        Closed = plan.Closed(load),
+        Note = plan.Note,
         Rows = resources.Counts.Of(load.Node.Id).RowsIn,
         CommittedAt = settings.Time.GetUtcNow(),
     };
-
-    /// <summary>The key of a load's checkpoint.</summary>
-    public static CheckpointKey KeyOf(CompiledPipeline pipeline, LoadNode load) => new(pipeline.Project.Environment, pipeline.Definition.Id, load.Id);
-
-    private async Task<PublishResult> CommitAsync(LoadHold load, Checkpoint next, CancellationToken cancel)
-    {
-        try
-        {
-            return await load.Session.PublishAsync(next, cancel);
-        }
-        catch (CommitOutcomeUnknownException unknown)
-        {
-            settings.Log.ForStage(load.Node.Id).Warn("the outcome of the commit is unknown; asking the target: {error}", ("error", unknown.Message));
-            return await ResolveAsync(load, next, unknown, cancel)
-                ? new PublishResult(0, 0, 0, 0, "committed; the target's answer was lost, so rows were not counted")
-                : throw new EtlException("ETL4305", $"the commit to {load.Node.Plan.Target} did not happen: {unknown.Message}", "Nothing of it is visible; run again.", unknown.InnerException);
-        }
-    }
-
-    private async Task<bool> ResolveAsync(LoadHold load, Checkpoint next, CommitOutcomeUnknownException unknown, CancellationToken cancel)
-    {
-        for (var attempt = 1; ; attempt++)
-        {
-            try
-            {
-                return await load.Session.ResolveAsync(next, cancel);
-            }
-            catch (Exception e) when (e is not OperationCanceledException && attempt < ResolveAttempts)
-            {
-                settings.Log.ForStage(load.Node.Id).Warn("the target does not answer yet: {error}", ("error", e.Message));
-                await Task.Delay(TimeSpan.FromSeconds(Math.Pow(2, attempt - 1)), settings.Time, cancel);
-            }
-            catch (Exception e) when (e is not OperationCanceledException)
-            {
-                throw new EtlException("ETL4306", $"whether {load.Node.Plan.Target} was published is not known: {e.Message}", "Nothing is lost: the next run reads the target's checkpoint and goes on from there.", unknown);
-            }
-        }
-    }
 }

@@ -26,6 +26,7 @@ internal sealed class QualityGate(IReadOnlyList<PlanNode> nodes, RunSettings set
             }
         }
 
+        results.AddRange(nodes.OfType<LoadNode>().Where(l => resources.Counts.Rule(l.Id, LoadTask.TargetRule) > 0).Select(l => RowRule(l.Id, LoadTask.TargetRule, RefusalAction.DeadLetter)));
         return results;
     }
 
@@ -42,7 +43,8 @@ internal sealed class QualityGate(IReadOnlyList<PlanNode> nodes, RunSettings set
         var refused = resources.DeadLetters.Rows;
         var read = nodes.OfType<ExtractNode>().Sum(n => resources.Counts.Of(n.Id).RowsOut);
         var ratio = read == 0 ? 0 : (double)refused / read;
-        if ((limits?.MaxRows is { } rows && refused > rows) || (limits?.MaxRatio is { } most && ratio > most))
+        // Of rows that were refused once, many may be again; of what is new that would be a sign of a source that changed.
+        if ((limits?.MaxRows is { } rows && refused > rows) || (settings.Replay is null && limits?.MaxRatio is { } most && ratio > most))
         {
             var limit = limits.MaxRows is { } n && refused > n ? string.Create(CultureInfo.InvariantCulture, $"max_rows: {n:N0}") : string.Create(CultureInfo.InvariantCulture, $"max_ratio: {limits.MaxRatio}");
             throw new QualityException("ETL4211", string.Create(CultureInfo.InvariantCulture, $"{refused:N0} of {read:N0} rows would be dead letters ({ratio:P2}), more than dead_letters.{limit} allows"), "Nothing was published. Look at which rule refuses them, mend the data or the rule, or raise the limit.");

@@ -4,14 +4,11 @@ using Etl.Runtime.Telemetry;
 
 namespace Etl.Runtime.Execution;
 
-/// <summary>A load with its session.</summary>
-internal sealed record LoadHold(LoadNode Node, ILoadSession Session);
-
 /// <summary>
 /// One reading of the sources, staged in all targets that stand at the same position. Nothing is visible afterwards; that is the
 /// <see cref="Publisher"/>'s part.
 /// </summary>
-internal sealed class Round(CompiledPipeline pipeline, IReadOnlyList<LoadHold> loads, RunSettings settings, RunResources resources) : IAsyncDisposable
+internal sealed class Round(RoundPlan plan, RunSettings settings, RunResources resources) : IAsyncDisposable
 {
     private const int SplitsAtATime = 2;
 
@@ -20,10 +17,13 @@ internal sealed class Round(CompiledPipeline pipeline, IReadOnlyList<LoadHold> l
     private readonly Dictionary<string, ExtractTask> _readers = [];
 
     /// <summary>The nodes that these loads need.</summary>
-    public IReadOnlyList<PlanNode> Nodes { get; } = Needed(pipeline, loads);
+    public IReadOnlyList<PlanNode> Nodes { get; } = Needed(plan.Pipeline, plan.Loads);
 
-    /// <summary>Where the sources will have been consumed to, by extract stage.</summary>
-    public IReadOnlyDictionary<string, SourcePosition> Reached => _extractions.ToDictionary(e => e.Key, e => e.Value.Reached);
+    /// <summary>Where a source will have been consumed to, by its extract stage.</summary>
+    public SourcePosition Reached(string stage) => _extractions[stage].Reached;
+
+    /// <summary>What the extractions warn of.</summary>
+    public IEnumerable<string> Warnings => _extractions.SelectMany(e => e.Value.Warnings.Select(w => $"{e.Key}: {w}"));
 
     /// <summary>What was read, by extract stage.</summary>
     public IReadOnlyDictionary<string, ExtractTask> Readers => _readers;
@@ -34,14 +34,25 @@ internal sealed class Round(CompiledPipeline pipeline, IReadOnlyList<LoadHold> l
         foreach (var node in Nodes.OfType<ExtractNode>())
         {
             // The loads of a round stand at one position, so any of their checkpoints tells it.
-            var from = settings.FullRefresh ? null : loads[0].Session.Checkpoint?.Sources.GetValueOrDefault(node.Id);
-            var request = new ExtractRequest(node.Contract, node.Schema, from, resources.BatchRows, SplitsAtATime, resources.Parameters);
-            _extractions.Add(node.Id, await InStage(node.Id, () => node.Extractor.OpenAsync(request, cancel).AsTask()));
+            var from = settings.FullRefresh ? null : plan.Loads[0].Session.Checkpoint?.Sources.GetValueOrDefault(node.Id);
+            var request = new ExtractRequest(node.Contract, node.Schema, from, resources.BatchRows, SplitsAtATime, resources.Parameters)
+            {
+                Once = plan.Loads.Any(l => l.Node.Plan.Mode is LoadMode.Append or LoadMode.Changes),
+            };
+            var extraction = await InStage(node.Id, () => node.Extractor.OpenAsync(request, cancel).AsTask());
+            _extractions.Add(node.Id, extraction);
+            foreach (var warning in extraction.Warnings)
+            {
+                resources.Log.ForStage(node.Id).Warn("{warning}", ("warning", warning));
+            }
+
+            settings.FailPoints.Hit("source.opened");
         }
 
-        return _extractions.Values.Any(e => e.Splits.Count > 0)
+        return plan.MakesEmptyEpoch()
+            || _extractions.Values.Any(e => e.Splits.Count > 0)
             || settings.FullRefresh
-            || loads.Any(l => l.Node.Plan.Mode == LoadMode.Replace && l.Session.Checkpoint is null);
+            || plan.Loads.Any(l => l.Node.Plan.Mode == LoadMode.Replace && l.Session.Checkpoint is null);
     }
 
     /// <summary>Reads, transforms and stages everything.</summary>
@@ -110,9 +121,9 @@ internal sealed class Round(CompiledPipeline pipeline, IReadOnlyList<LoadHold> l
                 var inputs = Enumerable.Range(0, segment.Inputs.Count).Select(i => _channels[(node.Id, i)]).ToList();
                 return new SegmentTask(segment, inputs, new VerdictRouter(segment, outlet, resources), resources).RunAsync(cancel);
             case TransformNode transform:
-                return new TransformTask(transform, pipeline.Node(node.Inputs[0]).Schema, _channels[(node.Id, 0)], outlet, resources).RunAsync(cancel);
+                return new TransformTask(transform, plan.Pipeline.Node(node.Inputs[0]).Schema, _channels[(node.Id, 0)], outlet, resources).RunAsync(cancel);
             case LoadNode load:
-                return new LoadTask(load, loads.First(l => l.Node.Id == load.Id).Session, _channels[(node.Id, 0)], resources).RunAsync(cancel);
+                return new LoadTask(load, plan.Loads.First(l => l.Node.Id == load.Id).Session, _channels[(node.Id, 0)], resources).RunAsync(cancel);
             default:
                 throw new InvalidOperationException($"{node.GetType()} cannot run");
         }
@@ -123,7 +134,7 @@ internal sealed class Round(CompiledPipeline pipeline, IReadOnlyList<LoadHold> l
     // A query with two inputs reads one before the other. If both come from one source, the one that waits must not hold the source up.
     private long Capacity(PlanNode node)
     {
-        var sources = node.Inputs.Select(i => pipeline.SourcesOf(pipeline.Node(i)).Select(s => s.Id).ToHashSet()).ToList();
+        var sources = node.Inputs.Select(i => plan.Pipeline.SourcesOf(plan.Pipeline.Node(i)).Select(s => s.Id).ToHashSet()).ToList();
         var shared = sources.Count > 1 && sources.SelectMany(s => s).GroupBy(s => s).Any(g => g.Count() > 1);
         return shared ? long.MaxValue / 2 : resources.ChannelMemory;
     }

@@ -8,8 +8,14 @@ namespace Etl.Runtime.Execution;
 /// <summary>What the nodes of one reading share: the budget, the clock, the counts, the dead letters.</summary>
 internal sealed class RunResources : IAsyncDisposable
 {
+    /// <summary><see cref="MostRefused"/> where no limit is set.</summary>
+    public const long DefaultMostRefused = 10_000;
+
     private readonly Dictionary<Segment, RecordBatch?> _aggregates = [];
     private readonly string _temporary;
+
+    /// <summary>Rows in a batch, where nothing else is asked for.</summary>
+    public const int DefaultBatchRows = 65_536;
 
     public RunResources(string temporaryFolder, DeadLetters deadLetters)
     {
@@ -41,9 +47,13 @@ internal sealed class RunResources : IAsyncDisposable
     /// <summary>For each channel.</summary>
     public required long ChannelMemory { get; init; }
 
-    public int BatchRows { get; init; } = 65_536;
+    /// <summary>Rows in a batch.</summary>
+    public int BatchRows { get; init; } = DefaultBatchRows;
 
     public long BatchBytes { get; init; } = 16 << 20;
+
+    /// <summary>Rows that a load's target may refuse, each of which costs several tries, before the run is given up.</summary>
+    public required long MostRefused { get; init; }
 
     public RunCounts Counts { get; } = new();
 

@@ -14,6 +14,9 @@ public sealed record RunSettings
     /// <summary>Reads everything and replaces the targets.</summary>
     public bool FullRefresh { get; init; }
 
+    /// <summary>Replays these dead letters instead of reading what is new; null for a run.</summary>
+    public LetterSelection? Replay { get; init; }
+
     /// <summary>Rules that a person accepts for this run, by <c>rule</c> or <c>stage.rule</c>.</summary>
     public IReadOnlySet<string> Accepted { get; init; } = new HashSet<string>();
 
@@ -22,6 +25,9 @@ public sealed record RunSettings
 
     /// <summary>Waits for the lease of another run instead of giving up.</summary>
     public bool Wait { get; init; }
+
+    /// <summary>Runs of the pipeline since its last success whose process is gone.</summary>
+    public IReadOnlyList<string> GoneRuns { get; init; } = [];
 
     /// <summary>For DuckDB and for batches in flight together.</summary>
     public required ByteSize Memory { get; init; }

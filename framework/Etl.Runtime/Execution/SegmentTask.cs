@@ -41,6 +41,7 @@ internal sealed class SegmentTask(SegmentNode node, IReadOnlyList<BatchChannel> 
         var parameters = _segment.Parameters.ToDictionary(p => p, p => resources.Parameters[p]);
         foreach (var batch in connection.Query(_segment.Sql, parameters, resources.BatchRows, resources.BatchBytes, cancel: cancel))
         {
+            resources.FailPoints.Hit("query.batch");
             router.RouteAsync(batch, cancel).AsTask().GetAwaiter().GetResult();
         }
 

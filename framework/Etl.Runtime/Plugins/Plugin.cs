@@ -34,15 +34,20 @@ internal sealed class Plugin : IDisposable
 
     public IReadOnlyList<ComponentDescriptor> Components { get; }
 
-    public static Plugin Open(string folder)
+    public static Plugin Open(string folder, PluginLock? pinned, bool isTrusted)
     {
         var name = Path.GetFileName(folder);
-        var path = Path.Combine(folder, name + ".dll");
-        if (!File.Exists(path))
+        if (!File.Exists(Path.Combine(folder, name + ".dll")))
         {
             throw new EtlException("ETL5005", $"the plugin folder '{folder}' has no '{name}.dll'", "A plugin's folder has the name of its DLL. If this is no plugin, move it out of the plugin folder.");
         }
 
+        if (!isTrusted)
+        {
+            PluginFiles.List(folder);
+        }
+
+        var path = Path.Combine(pinned?.Seal(folder) ?? folder, name + ".dll");
         var (components, references) = PluginMetadata.Read(name, path);
         CheckContract(name, references);
         CheckShared(name, references);

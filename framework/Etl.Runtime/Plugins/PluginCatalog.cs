@@ -14,11 +14,17 @@ public sealed class PluginCatalog : IDisposable
     /// <summary>All components, ordered by kind and name.</summary>
     public IReadOnlyList<ComponentDescriptor> Components => _components;
 
+    /// <summary>The plugins' folders, ordered by the plugins' names.</summary>
+    public IReadOnlyList<string> Folders => [.. _plugins.Values.OrderBy(p => p.Name, StringComparer.Ordinal).Select(p => p.Folder)];
+
     /// <summary>
     /// Looks through plugin folders in order. ETL5001: a folder is not there; ETL5002: not .NET; ETL5003: built against another contract;
-    /// ETL5004: two components with one name; ETL5005: a plugin without its DLL.
+    /// ETL5004: two components with one name; ETL5005: a plugin without its DLL; ETL5021 to ETL5025: files that nobody should trust.
     /// </summary>
-    public static PluginCatalog Scan(IEnumerable<string> folders)
+    /// <param name="folders">Each holds a folder for each plugin.</param>
+    /// <param name="pinned">What the plugins must be; null where nobody has said it.</param>
+    /// <param name="builtIn">The one of them that comes with the program, and is trusted as the program is.</param>
+    public static PluginCatalog Scan(IEnumerable<string> folders, PluginLock? pinned = null, string? builtIn = null)
     {
         var catalog = new PluginCatalog();
         foreach (var folder in folders.Select(Path.GetFullPath).Distinct())
@@ -30,7 +36,7 @@ public sealed class PluginCatalog : IDisposable
 
             foreach (var plugin in Directory.GetDirectories(folder).Order(StringComparer.Ordinal))
             {
-                catalog.Add(plugin);
+                catalog.Add(Plugin.Open(plugin, folder == builtIn ? null : pinned, isTrusted: folder == builtIn));
             }
         }
 
@@ -58,12 +64,11 @@ public sealed class PluginCatalog : IDisposable
         }
     }
 
-    private void Add(string folder)
+    private void Add(Plugin plugin)
     {
-        var plugin = Plugin.Open(folder);
         if (_plugins.TryGetValue(plugin.Name, out var same))
         {
-            throw new EtlException("ETL5004", $"two plugins are named '{plugin.Name}': '{same.Folder}' and '{folder}'", "Remove one of the folders.");
+            throw new EtlException("ETL5004", $"two plugins are named '{plugin.Name}': '{same.Folder}' and '{plugin.Folder}'", "Remove one of the folders.");
         }
 
         _plugins.Add(plugin.Name, plugin);

@@ -10,7 +10,7 @@ namespace Etl.Plugins.Postgres.Extract;
 /// Reads the splits of one snapshot. The session that holds the snapshot reads a split itself when it is free; others
 /// join it. A split holds its query and the snapshot's name, so any process that reaches the server can read it while this one lives.
 /// </summary>
-internal sealed class SnapshotExtraction(SourceSnapshot snapshot, IReadOnlyList<Split> splits, SourcePosition reached, long? estimatedRows, Schema schema, int batchRows) : IExtraction
+internal sealed class SnapshotExtraction(SourceSnapshot snapshot, IReadOnlyList<Split> splits, SourcePosition reached, long? estimatedRows, IReadOnlyList<string> warnings, Schema schema, int batchRows) : IExtraction
 {
     private int _sessionBusy;
 
@@ -22,6 +22,9 @@ internal sealed class SnapshotExtraction(SourceSnapshot snapshot, IReadOnlyList<
 
     /// <inheritdoc/>
     public long? EstimatedRows => estimatedRows;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Warnings => warnings;
 
     /// <summary>Splits of these queries.</summary>
     public static async ValueTask<IReadOnlyList<Split>> SplitsAsync(SourceSnapshot snapshot, IReadOnlyList<string> queries, CancellationToken cancel)

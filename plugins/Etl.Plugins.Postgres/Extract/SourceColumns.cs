@@ -11,7 +11,7 @@ internal static class SourceColumns
     /// What an extraction yields: the contract's columns, or those of them that are named, and <c>_op</c> if deletions are
     /// marked. The key holds only if all its columns are read.
     /// </summary>
-    public static RowSchema Describe(DataContract? contract, IReadOnlyList<string>? columns, IncrementalOptions? incremental, string source)
+    public static RowSchema Describe(DataContract? contract, IReadOnlyList<string>? columns, PostgresIncrementalOptions? incremental, string source)
     {
         if (contract is null)
         {
@@ -49,12 +49,27 @@ internal static class SourceColumns
         return schema with { Key = key.All(k => schema.Index(k) >= 0) ? key : [] };
     }
 
-    private static void RequireCursor(DataContract contract, IncrementalOptions incremental)
+    private static void RequireCursor(DataContract contract, PostgresIncrementalOptions incremental)
     {
         var cursor = contract.Schema.Require(incremental.Cursor, "incremental.cursor");
         if (cursor.DataType is FloatType or DoubleType or BooleanType or BinaryType or ListType)
         {
             throw new EtlException("ETL4467", $"the cursor '{cursor.Name}' is {PostgresTypes.SqlType(cursor.DataType)}", "A cursor is a time, a date, a whole or decimal number, or a text.") { OptionPath = "incremental.cursor" };
+        }
+
+        if (incremental.Exact is not (PostgresExact.Window or PostgresExact.HoldBack))
+        {
+            return;
+        }
+
+        if (cursor.DataType is not (TimestampType or Date32Type))
+        {
+            throw new EtlException("ETL4487", $"the cursor '{cursor.Name}' is {PostgresTypes.SqlType(cursor.DataType)}, which says nothing about when its transaction began", "window and hold_back go by the clock: take a timestamptz, or exact: scan, which any cursor will do for.") { OptionPath = "incremental.exact" };
+        }
+
+        if (cursor.DataType is not TimestampType { Timezone: not null } && incremental.LateWindow is null)
+        {
+            throw new EtlException("ETL4487", $"the cursor '{cursor.Name}' is {PostgresTypes.SqlType(cursor.DataType)}: how far it is from the server's clock depends on the time zones of those who write it", "Say by late_window how far it can be behind UTC (1h if all write UTC; 24h for a date), or take a timestamptz.") { OptionPath = "incremental.exact" };
         }
     }
 

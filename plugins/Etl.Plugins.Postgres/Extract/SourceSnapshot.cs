@@ -28,19 +28,34 @@ internal sealed class SourceSnapshot : IAsyncDisposable
     /// <summary>The first id that was not given out yet.</summary>
     public long Xmax { get; private set; }
 
+    /// <summary>The server is a standby.</summary>
+    public bool InRecovery { get; private set; }
+
     /// <summary><c>system identifier/database</c>: another server, or a restored copy under a new identity, is another source.</summary>
     public string Identity { get; private set; } = "";
 
-    /// <summary>Takes a snapshot.</summary>
-    public static async ValueTask<SourceSnapshot> TakeAsync(PostgresConnection connection, CancellationToken cancel)
+    /// <summary>
+    /// Takes a snapshot. A <paramref name="table"/> is kept from changes of its columns before that: one that writes the table anew (a column's type) would
+    /// leave it empty for a snapshot that is older.
+    /// </summary>
+    public static async ValueTask<SourceSnapshot> TakeAsync(PostgresConnection connection, TableName? table, CancellationToken cancel)
     {
         var snapshot = new SourceSnapshot(connection, await connection.OpenSourceAsync(cancel));
         try
         {
+            // Views and foreign tables cannot be locked, or only with rights on what is below them.
+            var isTable = table is not null
+                && await snapshot.ScalarAsync($"SELECT EXISTS (SELECT FROM pg_class WHERE oid = to_regclass({SqlText.Literal(table.Value.Sql)}) AND relkind IN ('r', 'p'))", cancel) is true;
             await snapshot.BeginAsync(cancel);
+            if (isTable)
+            {
+                await using var hold = new NpgsqlCommand($"LOCK TABLE {table!.Value.Sql} IN ACCESS SHARE MODE", snapshot.Session);
+                await hold.ExecuteNonQueryAsync(cancel);
+            }
+
             await using var command = new NpgsqlCommand(
                 """
-                SELECT pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint, (SELECT system_identifier FROM pg_control_system()), current_database(), current_setting('server_encoding')
+                SELECT pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint, (SELECT system_identifier FROM pg_control_system()), current_database(), current_setting('server_encoding'), pg_is_in_recovery()
                 FROM pg_current_snapshot() s
                 """, snapshot.Session);
             await using var reader = await command.ExecuteReaderAsync(cancel);
@@ -52,6 +67,7 @@ internal sealed class SourceSnapshot : IAsyncDisposable
 
             snapshot.Xmin = reader.GetInt64(0);
             snapshot.Xmax = reader.GetInt64(1);
+            snapshot.InRecovery = reader.GetBoolean(5);
             snapshot.Identity = FormattableString.Invariant($"{reader.GetInt64(2)}/{reader.GetString(3)}");
             return snapshot;
         }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using Etl.Contracts;
 using Npgsql;
 
@@ -127,16 +128,29 @@ internal sealed class CheckpointStore(CheckpointKey key)
     /// <summary>What was last committed; takes nothing and creates nothing.</summary>
     public async ValueTask<Checkpoint?> ReadAsync(NpgsqlConnection session, CancellationToken cancel)
     {
-        await using (var exists = new NpgsqlCommand($"SELECT to_regclass('{Schema}.checkpoint') IS NOT NULL", session))
+        if (!await ExistsAsync(session, "checkpoint", cancel))
         {
-            if (await exists.ExecuteScalarAsync(cancel) is false)
-            {
-                return null;
-            }
+            return null;
         }
 
         await using var command = Command(session, $"SELECT checkpoint FROM {Schema}.checkpoint WHERE environment = $1 AND pipeline = $2 AND stage = $3");
         return await command.ExecuteScalarAsync(cancel) is string text ? Checkpoint.Parse(text) : null;
+    }
+
+    /// <summary>The checkpoints of all epochs, the oldest first.</summary>
+    public async IAsyncEnumerable<Checkpoint> ReadEpochsAsync(NpgsqlConnection session, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        if (!await ExistsAsync(session, "epoch", cancel))
+        {
+            yield break;
+        }
+
+        await using var command = Command(session, $"SELECT checkpoint FROM {Schema}.epoch WHERE environment = $1 AND pipeline = $2 AND stage = $3 ORDER BY n");
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        while (await reader.ReadAsync(cancel))
+        {
+            yield return Checkpoint.Parse(reader.GetString(0));
+        }
     }
 
     /// <summary>The state, with its row locked until the transaction ends: it waits for a commit that is not decided yet. Null when there is no row.</summary>
@@ -218,6 +232,12 @@ internal sealed class CheckpointStore(CheckpointKey key)
         }
 
         return command;
+    }
+
+    private static async ValueTask<bool> ExistsAsync(NpgsqlConnection session, string table, CancellationToken cancel)
+    {
+        await using var exists = new NpgsqlCommand($"SELECT to_regclass('{Schema}.{table}') IS NOT NULL", session);
+        return await exists.ExecuteScalarAsync(cancel) is true;
     }
 
     private static async ValueTask ExecuteAsync(NpgsqlConnection session, string sql, CancellationToken cancel)

@@ -6,7 +6,7 @@ using Npgsql;
 namespace Etl.Plugins.Postgres.Load;
 
 /// <summary>One run's hold on one table. See <see cref="ILoadSession"/>.</summary>
-internal sealed class LoadSession : ILoadSession
+internal sealed class LoadSession : IRefusingLoadSession
 {
     private readonly PostgresConnection _connection;
     private readonly TableName _table;
@@ -40,17 +40,23 @@ internal sealed class LoadSession : ILoadSession
         await using var session = await connection.OpenTargetAsync(cancel);
         await CheckpointStore.CreateAsync(session, cancel);
         (load.Fence, load.Checkpoint) = await load._store.AcquireAsync(session, request, cancel);
+        request.FailPoint("postgres.fence_taken");
         await StagingTable.DropOlderAsync(session, request.Key, load.Fence, cancel);
         return load;
     }
 
     /// <inheritdoc/>
-    public async ValueTask StageAsync(IAsyncEnumerable<RecordBatch> batches, CancellationToken cancel)
+    public ValueTask StageAsync(IAsyncEnumerable<RecordBatch> batches, CancellationToken cancel) => WriteAsync(batches, null, cancel);
+
+    /// <inheritdoc/>
+    public ValueTask StageAsync(IAsyncEnumerable<RecordBatch> batches, RefuseRow refuse, CancellationToken cancel) => WriteAsync(batches, refuse, cancel);
+
+    private async ValueTask WriteAsync(IAsyncEnumerable<RecordBatch> batches, RefuseRow? refuse, CancellationToken cancel)
     {
         var staging = new StagingTable(_request.Key, Fence, Interlocked.Increment(ref _workers));
         try
         {
-            await staging.WriteAsync(_connection, _request.Schema, batches, _key, Register, cancel);
+            await staging.WriteAsync(new StagingRequest(_connection, _table, _request.Schema, _key, _options.Schema), batches, refuse, Register, cancel);
         }
         catch (PostgresException e)
         {
@@ -65,6 +71,8 @@ internal sealed class LoadSession : ILoadSession
             {
                 _staged.Add(staging);
             }
+
+            _request.FailPoint("postgres.staging");
         }
     }
 
@@ -79,7 +87,9 @@ internal sealed class LoadSession : ILoadSession
             try
             {
                 await RequireTurnAsync(session, next, cancel);
+                _request.FailPoint("postgres.publish.begun");
                 result = await new Publication(session, _table, _options, _key, _request, [.. _staged.Select(s => s.Sql)], staged, isFirst: next.N == 1).RunAsync(cancel);
+                _request.FailPoint("postgres.publish.applied");
                 await _store.CommitAsync(session, next, Fence, staged, result, cancel);
             }
             catch (PostgresException e)
@@ -107,6 +117,7 @@ internal sealed class LoadSession : ILoadSession
 
         Checkpoint = next;
         await DropStagedAsync(session, cancel);
+        _request.FailPoint("postgres.dropped");
         return result;
     }
 

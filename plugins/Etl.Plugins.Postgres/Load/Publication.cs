@@ -27,6 +27,11 @@ internal sealed class Publication(
         }
 
         var live = await LiveTable.FindAsync(session, name, cancel);
+        if (live is null && !isFirst && !_replaces)
+        {
+            throw new EtlException("ETL4308", $"the table {name} is gone, and the checkpoint says that rows were loaded into it", "Restore it from a copy, or run with --full-refresh to load it anew.");
+        }
+
         var table = TargetTable.Fit(name, live, request.Schema, key, options.Schema);
         // IF NOT EXISTS would ask for the right to create schemas even where there is nothing to create.
         if (live is null && options.Schema.Create && !(bool)await ScalarAsync($"SELECT to_regnamespace({SqlText.Literal(SqlText.Quote(name.Schema))}) IS NOT NULL", cancel))
@@ -99,8 +104,8 @@ internal sealed class Publication(
         return new PublishResult(inserted, 0, before, 0, before == 0 ? null : "replaced");
     }
 
-    // The rows' key was proved unique on their way (the schema says so), or it is counted. That a key is never NULL is the schema's
-    // to say as well.
+    // Counted even where the schema calls the key unique: a contract may have said so, and it can be wrong about its source, which would
+    // double rows silently in a target without an index on the key.
     private async ValueTask RequireKeysAsync(PublishStatements publish, CancellationToken cancel)
     {
         if (key.Any(k => request.Schema.Require(k).IsNullable) && await CountAsync(publish.CountNullKeys, cancel) is > 0 and var nulls)
@@ -108,10 +113,9 @@ internal sealed class Publication(
             throw new EtlException("ETL4476", $"the key of {nulls.ToString(CultureInfo.InvariantCulture)} rows for {name} is NULL in {Names(key)}", "Filter such rows out, or send them to the dead letters with a check.") { OptionPath = "key" };
         }
 
-        var isProved = request.Schema.Key.Count > 0 && request.Schema.Key.All(k => key.Contains(k, StringComparer.OrdinalIgnoreCase));
-        if (!isProved && await CountAsync(publish.CountDuplicates, cancel) is > 0 and var duplicates)
+        if (await CountAsync(publish.CountDuplicates, cancel) is > 0 and var duplicates)
         {
-            throw new EtlException("ETL4475", $"{duplicates.ToString(CultureInfo.InvariantCulture)} keys ({Names(key)}) come more than once in the rows for {name}, and which row counts is not known", "Add transform: deduplicate before the load, or correct the key.") { OptionPath = "key" };
+            throw new EtlException("ETL4475", $"{duplicates.ToString(CultureInfo.InvariantCulture)} keys ({Names(key)}) come more than once in the rows for {name}, and which row counts is not known", "Add transform: deduplicate before the load, or correct the key; if the contract calls it the primary key, correct the contract.") { OptionPath = "key" };
         }
     }
 

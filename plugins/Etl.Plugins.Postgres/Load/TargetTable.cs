@@ -12,8 +12,8 @@ namespace Etl.Plugins.Postgres.Load;
 /// <param name="IdentityAlways">May be inserted, never updated.</param>
 internal sealed record TargetColumn(string Staged, string Target, string Value, bool AsText = false, bool IdentityAlways = false)
 {
-    /// <summary>The value, for <paramref name="alias"/> of the staged rows.</summary>
-    public string ValueOf(string alias) => string.Format(CultureInfo.InvariantCulture, Value, $"{alias}.{SqlText.Quote(Staged)}");
+    /// <summary>The value, for <paramref name="alias"/> of the staged rows; null for none.</summary>
+    public string ValueOf(string? alias) => string.Format(CultureInfo.InvariantCulture, Value, alias is null ? SqlText.Quote(Staged) : $"{alias}.{SqlText.Quote(Staged)}");
 }
 
 /// <summary>What must be done to a target before rows fit, and how they go in.</summary>

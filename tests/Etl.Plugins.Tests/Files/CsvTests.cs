@@ -184,8 +184,8 @@ public sealed class CsvTests
 
         await LoadAsync(append, Rows, [2L, "next", null]);
         var log = new CsvCommitLog(_store, "out", Key);
-        var named = new[] { (await log.ReadAsync(1, default))!.File, (await log.ReadAsync(2, default))!.File };
-        Assert.That(await log.ReadAsync(3, default), Is.Null);
+        var named = new[] { (await log.ReadAsync(1, null, default))!.File, (await log.ReadAsync(2, null, default))!.File };
+        Assert.That(await log.ReadAsync(3, null, default), Is.Null);
         Assert.That(named.Select(n => File.Exists(Path.Combine(_folder, n!))), Is.All.True);
     }
 

@@ -141,6 +141,48 @@ public class LakeFaultTests
     }
 
     [Test]
+    public async Task What_a_killed_run_sent_and_did_not_commit_goes_with_the_next_publish_and_nothing_else_does()
+    {
+        var table = new LakeTable(LakeTable.Upsert()) { RunId = "committed" };
+        await using (var session = await table.OpenAsync())
+        {
+            await LakeTable.StageAsync(session, Two);
+            await session.PublishAsync(table.Next(session, "committed-1-lake"), default);
+        }
+
+        string Left(string run) => $"orders/2024/01/01/part-00001-{run}-{new string('0', 32)}.parquet";
+        string[] left = [Left("gone"), Left("committed"), Left("alive"), $"orders/other-gone-{new string('0', 32)}.parquet"];
+        foreach (var key in left)
+        {
+            await table.Store.PutAsync(key, new MemoryStream([1]), default);
+        }
+
+        (table.RunId, table.GoneRuns) = ("run-2", ["gone", "committed"]);
+        await using (await table.OpenAsync())
+        {
+            // Without a publish nothing is known of what the gone run may still have under way.
+        }
+
+        Assert.That(await ThereAsync(), Is.EqualTo(left));
+        await table.LoadAsync([new Order(9, 19723, "new", 1)]);
+        Assert.That(await ThereAsync(), Is.EqualTo(left[1..]));
+
+        async Task<List<string>> ThereAsync()
+        {
+            var there = new List<string>();
+            foreach (var key in left)
+            {
+                if (await table.Store.SizeAsync(key, default) is not null)
+                {
+                    there.Add(key);
+                }
+            }
+
+            return there;
+        }
+    }
+
+    [Test]
     public async Task Bytes_that_the_store_lost_are_found_before_the_commit()
     {
         var table = new LakeTable(LakeTable.Upsert());

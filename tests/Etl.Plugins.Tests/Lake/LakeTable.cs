@@ -42,6 +42,10 @@ internal sealed class LakeTable
 
     public CheckpointKey Key { get; set; } = new("test", "orders", "lake");
 
+    public string RunId { get; set; } = "run-1";
+
+    public IReadOnlyList<string> GoneRuns { get; set; } = [];
+
     public long MemoryBytes { get; set; } = 1L << 30;
 
     public static ParquetLoaderOptions Upsert(string path = ByDay, string? partitionBy = "day") => new() { Path = path, PartitionBy = partitionBy, Mode = LoadMode.Upsert, Key = ["id"] };
@@ -50,7 +54,7 @@ internal sealed class LakeTable
     {
         var loader = new ParquetLoader(Options, Store, new PluginContext(_state, _state, MemoryBytes, TimeProvider.System));
         loader.Describe(schema ?? Orders);
-        return await loader.OpenAsync(new LoadRequest(Key, schema ?? Orders, "run-1", fullRefresh, "host:1", TimeSpan.FromMinutes(1), failPoint ?? (_ => { })), default);
+        return await loader.OpenAsync(new LoadRequest(Key, schema ?? Orders, RunId, fullRefresh, "host:1", TimeSpan.FromMinutes(1), failPoint ?? (_ => { })) { GoneRuns = GoneRuns }, default);
     }
 
     public async Task<PublishResult> LoadAsync(IEnumerable<Order> rows, bool fullRefresh = false, RowSchema? schema = null)

@@ -10,7 +10,7 @@ public sealed class ExtractorTests
 {
     private const string Source = "CREATE TABLE s (id int PRIMARY KEY, v text, at timestamptz); INSERT INTO s SELECT g, repeat('x', 500), '2024-01-01'::timestamptz + g * interval '1 s' FROM generate_series(1, 80000) g;";
 
-    private static readonly IncrementalOptions ByAt = new() { Cursor = "at" };
+    private static readonly PostgresIncrementalOptions ByAt = new() { Cursor = "at" };
 
     [Test]
     public async Task Splits_see_one_snapshot_while_others_write()

@@ -9,7 +9,7 @@ public sealed class LoaderTests
     private const string Source =
         "CREATE TABLE s (id int PRIMARY KEY, v text, deleted boolean NOT NULL DEFAULT false, at timestamptz NOT NULL DEFAULT now()); INSERT INTO s (id, v) SELECT g, 'v' || g FROM generate_series(1, 5000) g;";
 
-    private static readonly IncrementalOptions ByAt = new() { Cursor = "at", DeletedWhen = "deleted" };
+    private static readonly PostgresIncrementalOptions ByAt = new() { Cursor = "at", DeletedWhen = "deleted" };
 
     [Test]
     public async Task Upsert_inserts_updates_and_deletes_what_changed_and_nothing_else()
@@ -137,6 +137,17 @@ public sealed class LoaderTests
         Assert.That(async () => await Steps.CopyAsync(db.Table("s"), db.Loader("t", TableLoadMode.Upsert, "k"), contract), Throws.TypeOf<EtlException>().With.Property("Code").EqualTo("ETL4475"));
         await db.RunAsync("DELETE FROM s; INSERT INTO s VALUES (NULL, 'a')");
         Assert.That(async () => await Steps.CopyAsync(db.Table("s"), db.Loader("t", TableLoadMode.Upsert, "k"), contract), Throws.TypeOf<EtlException>().With.Property("Code").EqualTo("ETL4476"));
+    }
+
+    [Test]
+    public async Task A_key_that_the_contract_calls_unique_and_is_not_is_refused_rather_than_doubled()
+    {
+        await using var db = await TestDatabase.CreateAsync();
+        await db.RunAsync("CREATE TABLE s (k int PRIMARY KEY, v text); CREATE TABLE t (k int, v text)");
+        var contract = await db.ContractAsync("s");
+        await db.RunAsync("ALTER TABLE s DROP CONSTRAINT s_pkey; INSERT INTO s VALUES (1, 'a'), (1, 'b')");
+        Assert.That(async () => await Steps.CopyAsync(db.Table("s"), db.Loader("t", TableLoadMode.Upsert, "k"), contract), Throws.TypeOf<EtlException>().With.Property("Code").EqualTo("ETL4475"));
+        Assert.That(await db.TextAsync("SELECT count(*) FROM t"), Is.EqualTo("0"));
     }
 
     [Test]

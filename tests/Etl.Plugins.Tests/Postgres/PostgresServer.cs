@@ -25,8 +25,7 @@ public sealed class PostgresServer
         }
 
         _folder = Directory.CreateTempSubdirectory("etl-postgres-").FullName;
-        var lines = (await ScriptAsync("postgres-up.sh", _folder)).Split('\n');
-        ConnectionString = lines.Single(l => l.StartsWith("ETL_TEST_POSTGRES=", StringComparison.Ordinal))["ETL_TEST_POSTGRES=".Length..];
+        ConnectionString = await UpAsync(_folder);
     }
 
     [OneTimeTearDown]
@@ -35,11 +34,18 @@ public sealed class PostgresServer
         NpgsqlConnection.ClearAllPools();
         if (_folder is not null)
         {
-            await ScriptAsync("postgres-down.sh", _folder);
+            await DownAsync(_folder);
         }
     }
 
-    private static async Task<string> ScriptAsync(string name, string folder)
+    /// <summary>Starts a cluster of its own in an empty folder, as a standby of the cluster in <paramref name="primary"/> if there is one; how to reach it.</summary>
+    public static async Task<string> UpAsync(string folder, string? primary = null) =>
+        (await ScriptAsync("postgres-up.sh", folder, "", primary ?? "")).Split('\n').Single(l => l.StartsWith("ETL_TEST_POSTGRES=", StringComparison.Ordinal))["ETL_TEST_POSTGRES=".Length..];
+
+    /// <summary>Stops it and deletes the folder.</summary>
+    public static Task DownAsync(string folder) => ScriptAsync("postgres-down.sh", folder);
+
+    private static async Task<string> ScriptAsync(string name, string folder, params string[] more)
     {
         var root = new DirectoryInfo(AppContext.BaseDirectory);
         while (!File.Exists(Path.Combine(root.FullName, "Directory.Packages.props")))
@@ -49,7 +55,7 @@ public sealed class PostgresServer
 
         // To a file: the server inherits the script's output and would keep a pipe open for ever.
         var output = Path.Combine(Path.GetTempPath(), $"{Path.GetFileName(folder)}-{name}.out");
-        using var script = Process.Start(new ProcessStartInfo("bash", ["-c", "\"$0\" \"$1\" > \"$2\" 2>&1", Path.Combine(root.FullName, "tools", name), folder, output]))!;
+        using var script = Process.Start(new ProcessStartInfo("bash", ["-c", "output=$1; shift; \"$0\" \"$@\" > \"$output\" 2>&1", Path.Combine(root.FullName, "tools", name), output, folder, .. more]))!;
         await script.WaitForExitAsync();
         var text = await File.ReadAllTextAsync(output);
         File.Delete(output);

@@ -11,16 +11,21 @@ internal sealed class TestDatabase : IAsyncDisposable
 {
     private static int _count;
 
-    private TestDatabase(string name)
+    private readonly List<string> _roles = [];
+
+    private readonly string _server;
+
+    private TestDatabase(string name, string connectionString)
     {
         Name = name;
-        var server = new NpgsqlConnectionStringBuilder(PostgresServer.ConnectionString);
+        _server = connectionString;
+        var server = new NpgsqlConnectionStringBuilder(connectionString);
         Options = new PostgresConnectionOptions
         {
             Host = server.Host!, Port = server.Port, Database = name, User = server.Username!, Password = server.Password, PoolSize = 8,
         };
         Connection = new PostgresConnection(Options);
-        ConnectionString = new NpgsqlConnectionStringBuilder(PostgresServer.ConnectionString) { Database = name, Pooling = false, ApplicationName = "test", Options = "-c TimeZone=UTC -c extra_float_digits=3 -c IntervalStyle=iso_8601" }.ConnectionString;
+        ConnectionString = new NpgsqlConnectionStringBuilder(connectionString) { Database = name, Pooling = false, ApplicationName = "test", Options = "-c TimeZone=UTC -c extra_float_digits=3 -c IntervalStyle=iso_8601" }.ConnectionString;
     }
 
     public string Name { get; }
@@ -31,23 +36,30 @@ internal sealed class TestDatabase : IAsyncDisposable
 
     public PostgresConnection Connection { get; }
 
-    public static async Task<TestDatabase> CreateAsync()
+    /// <summary>On the server of all tests, or on another.</summary>
+    public static async Task<TestDatabase> CreateAsync(string? onServer = null)
     {
+        onServer ??= PostgresServer.ConnectionString;
         var name = FormattableString.Invariant($"t{Environment.ProcessId}_{Interlocked.Increment(ref _count)}");
-        await using var server = new NpgsqlConnection(PostgresServer.ConnectionString);
+        await using var server = new NpgsqlConnection(onServer);
         await server.OpenAsync();
         await using var create = new NpgsqlCommand($"CREATE DATABASE {name}", server);
         await create.ExecuteNonQueryAsync();
-        return new TestDatabase(name);
+        return new TestDatabase(name, onServer);
     }
 
     public async ValueTask DisposeAsync()
     {
         await Connection.DisposeAsync();
-        await using var server = new NpgsqlConnection(PostgresServer.ConnectionString);
+        await using var server = new NpgsqlConnection(_server);
         await server.OpenAsync();
         await using var drop = new NpgsqlCommand($"DROP DATABASE {Name} WITH (FORCE)", server);
         await drop.ExecuteNonQueryAsync();
+        foreach (var role in _roles)
+        {
+            await using var forget = new NpgsqlCommand($"DROP ROLE {role}", server);
+            await forget.ExecuteNonQueryAsync();
+        }
     }
 
     public async Task<NpgsqlConnection> OpenAsync()
@@ -85,8 +97,19 @@ internal sealed class TestDatabase : IAsyncDisposable
         return new DataContract("test", "1", table, [.. live.Columns.Select(c => new ContractColumn(c.Field, c.PhysicalType, primary.Contains(c.Name) ? System.Array.IndexOf([.. primary], c.Name) + 1 : null, false, null))], "test.yaml");
     }
 
-    public PostgresTableExtractor Table(string table, IncrementalOptions? incremental = null) =>
-        new(new PostgresTableExtractOptions { Table = table, Incremental = incremental }, Connection);
+    public PostgresTableExtractor Table(string table, PostgresIncrementalOptions? incremental = null, PostgresConnection? connection = null) =>
+        new(new PostgresTableExtractOptions { Table = table, Incremental = incremental }, connection ?? Connection);
+
+    public PostgresQueryExtractor Query(string query, PostgresIncrementalOptions? incremental = null, PostgresConnection? connection = null) =>
+        new(new PostgresQueryExtractOptions { Query = query, Incremental = incremental }, connection ?? Connection);
+
+    /// <summary>A connection of a user who may read the tables that are there, and is not told about the sessions of others.</summary>
+    public async Task<PostgresConnection> ReaderAsync()
+    {
+        await RunAsync($"CREATE ROLE {Name}_reader LOGIN PASSWORD 'reader'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {Name}_reader");
+        _roles.Add($"{Name}_reader");
+        return new PostgresConnection(Options with { User = $"{Name}_reader", Password = "reader" });
+    }
 
     public PostgresTableLoader Loader(string table, TableLoadMode mode, params string[] key) =>
         new(new PostgresTableLoadOptions { Table = table, Mode = mode, Key = key }, Connection);
@@ -112,8 +135,8 @@ internal static class Steps
         CommittedAt = DateTimeOffset.UnixEpoch,
     };
 
-    public static async Task<IExtraction> OpenAsync(this IExtractor extractor, DataContract contract, SourcePosition? from = null, int batchRows = 1000, int parallelism = 2) =>
-        await extractor.OpenAsync(new ExtractRequest(contract, extractor.DescribeOutput(contract), from, batchRows, parallelism, new Dictionary<string, object>()), CancellationToken.None);
+    public static async Task<IExtraction> OpenAsync(this IExtractor extractor, DataContract contract, SourcePosition? from = null, int batchRows = 1000, int parallelism = 2, bool once = false) =>
+        await extractor.OpenAsync(new ExtractRequest(contract, extractor.DescribeOutput(contract), from, batchRows, parallelism, new Dictionary<string, object>()) { Once = once }, CancellationToken.None);
 
     public static async IAsyncEnumerable<RecordBatch> ReadDisposingAsync(this IExtraction extraction, Split split)
     {
@@ -141,14 +164,14 @@ internal static class Steps
     }
 
     /// <summary>One run: from the target's checkpoint, all splits at once, one publish.</summary>
-    public static async Task<PublishResult> CopyAsync(PostgresTableExtractor from, PostgresTableLoader to, DataContract contract, bool fullRefresh = false, Action<string>? failPoint = null, int batchRows = 1000, int parallelism = 2)
+    public static async Task<PublishResult> CopyAsync(IExtractor from, PostgresTableLoader to, DataContract contract, bool fullRefresh = false, Action<string>? failPoint = null, int batchRows = 1000, int parallelism = 2, string stage = "load")
     {
         var schema = from.DescribeOutput(contract);
-        to.Describe(schema);
-        var request = Request(schema, fullRefresh, failPoint: failPoint);
+        var once = to.Describe(schema).Mode == LoadMode.Append;
+        var request = Request(schema, fullRefresh, failPoint: failPoint, stage: stage);
         await using var load = await to.OpenAsync(request, CancellationToken.None);
         var position = fullRefresh ? null : load.Checkpoint?.Sources["source"];
-        await using var extraction = await from.OpenAsync(contract, position, batchRows, parallelism);
+        await using var extraction = await from.OpenAsync(contract, position, batchRows, parallelism, once);
         await Task.WhenAll(extraction.Splits.Select(s => load.StageAsync(extraction.ReadDisposingAsync(s), CancellationToken.None).AsTask()));
         return await load.PublishAsync(Next(load, request, extraction.Reached), CancellationToken.None);
     }

@@ -57,6 +57,16 @@ public sealed class SqliteLoadTests
     }
 
     [Test]
+    public async Task A_key_that_is_called_unique_and_is_not_is_refused_rather_than_settled()
+    {
+        var unique = Rows with { Key = ["id"] };
+        var error = await Assert.CatchAsync<EtlException>(async () => await LoadAsync(TableLoadMode.Upsert, unique, [1L, "a", null], [2L, "b", null], [1L, "c", null]));
+        Assert.That(error?.Code, Is.EqualTo("ETL4528"));
+        Assert.That(_folder.Query("select name from sqlite_schema where name = 'orders'"), Is.Empty);
+        Assert.That(await LoadAsync(TableLoadMode.Upsert, unique, [1L, "a", null], [2L, "b", null]), Is.EqualTo(new PublishResult(2, 0, 0, 0)));
+    }
+
+    [Test]
     public async Task Upsert_sees_a_change_of_case_in_a_column_that_ignores_it()
     {
         _folder.Execute("create table orders (id integer primary key, status text collate nocase, amount decimal(12,2), extra text default 'kept'); insert into orders (id, status) values (1, 'NEW')");

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Etl.Cli;
 using Etl.Contracts;
 using Etl.Runtime.Diagnostics;
+using Etl.Runtime.Execution;
 using Etl.Runtime.Ledger;
 using Etl.Runtime.Reports;
 using Etl.Runtime.Tests.Reports;
@@ -16,22 +17,17 @@ public sealed class CommandTests
     private static readonly RunSummary Summary = new("20261124-080000-1f2e3d4c", "orders", "prod", RunStatus.Succeeded, Eight, 12.4, 1_204_310, 1_203_951, 42, null);
 
     [Test]
-    public async Task Validate_tells_all_problems_in_three_forms()
+    public async Task Validate_tells_all_problems_and_takes_this_folder_when_none_is_given()
     {
-        var result = new ValidationResult(2,
-        [
-            new Diagnostic(new SourceSpan("a,b.yaml", 3, 5), Severity.Error, "ETL2001", "unknown option 'x'\nhere", "100% sure."),
-        ]);
+        var result = new ValidationResult(["a.yaml", "b.yaml"], [new Diagnostic(new SourceSpan("a,b.yaml", 3, 5), Severity.Error, "ETL2001", "unknown option 'x'", "Really.")]);
 
         var text = await CliSession.RunAsync("validate a b", _ => result);
-        var github = await CliSession.RunAsync("validate --format github", _ => result);
         var json = await CliSession.RunAsync("validate --format json", _ => result);
-        var fine = await CliSession.RunAsync("validate", _ => new ValidationResult(1, []));
+        var fine = await CliSession.RunAsync("validate", _ => new ValidationResult(["a.yaml"], []));
 
-        Assert.That((text.ExitCode, text.Out), Is.EqualTo((2, "a,b.yaml:3:5: error ETL2001: unknown option 'x'\nhere. 100% sure.\n2 pipelines: 1 error, 0 warnings\n")));
+        Assert.That((text.ExitCode, text.Out), Is.EqualTo((2, "a,b.yaml:3:5: error ETL2001: unknown option 'x'. Really.\n2 pipelines: 1 error, 0 warnings\n")));
         Assert.That(text.App.Asked, Is.EqualTo(new[] { "a", "b" }));
-        Assert.That(github.Out, Does.StartWith("::error file=a%2Cb.yaml,line=3,col=5,title=ETL2001::unknown option 'x'%0Ahere. 100%25 sure.\n"));
-        Assert.That(github.App.Asked, Is.EqualTo(new[] { "." }));
+        Assert.That(json.App.Asked, Is.EqualTo(new[] { "." }));
         Assert.That(JsonNode.Parse(json.Out)!["files"]!.GetValue<int>(), Is.EqualTo(2));
         Assert.That((fine.ExitCode, fine.Out), Is.EqualTo((0, "1 pipeline: 0 errors, 0 warnings\n")));
     }
@@ -125,15 +121,43 @@ public sealed class CommandTests
     [Test]
     public async Task Dead_letters_are_listed_and_shown()
     {
-        var list = await CliSession.RunAsync("dead-letters list orders --env prod", _ => new[] { new DeadLetterSummary("checked", "lake:x.jsonl", 42, "r1", Eight) });
+        var list = await CliSession.RunAsync("dead-letters list orders --env prod", _ => new[] { new DeadLetterSummary("checked", "lake:x.jsonl", 42, "r1", Eight, 40, 2) });
         var show = await CliSession.RunAsync("dead-letters show orders --run r1 --stage checked --rule positive --limit 2", _ => new[] { new DeadLetterRow("checked", "positive", "amount > 0", """{"id":1}""") });
         var none = await CliSession.RunAsync("dead-letters show orders", _ => Array.Empty<DeadLetterRow>());
 
         Assert.That(list.App.Scope!.Environment, Is.EqualTo("prod"));
-        Assert.That(list.Out, Does.EndWith("  checked    42  r1   2026-11-24 08:00:00  lake:x.jsonl\n"));
+        Assert.That(list.Out, Does.EndWith("  checked    42  40 open, 2 replayed  r1   2026-11-24 08:00:00  lake:x.jsonl\n"));
         Assert.That(show.App.Asked, Is.EqualTo(new DeadLetterFilter("orders", "r1", "checked", "positive", 2)));
         Assert.That(show.Out, Is.EqualTo("checked.positive: amount > 0\n  {\"id\":1}\n"));
         Assert.That(none.Out, Is.EqualTo("no dead letters\n"));
+    }
+
+    [Test]
+    public async Task A_replay_is_a_run_of_the_letters_that_were_named()
+    {
+        var replay = await CliSession.RunAsync("dead-letters replay orders --rule positive --run r1 --param vat=0.2 --wait", _ => SampleReports.Succeeded);
+        Assert.That(replay.ExitCode, Is.Zero, replay.Error);
+        var asked = (RunRequest)replay.App.Asked!;
+        Assert.That((asked.Pipeline, asked.Replay, asked.Wait, asked.Parameters["vat"]), Is.EqualTo(("orders", new LetterSelection("r1", null, "positive"), true, "0.2")));
+    }
+
+    [Test]
+    public async Task Discarding_needs_a_reason_and_resetting_a_yes()
+    {
+        var discarded = await CliSession.RunAsync("dead-letters discard orders --stage checked --reason tests", _ => new[] { new StateEdit("warehouse", 7, 1200) });
+        var noReason = await CliSession.RunAsync("dead-letters discard orders", _ => Array.Empty<StateEdit>());
+        var reset = await CliSession.RunAsync("state reset orders warehouse --to-epoch 3 --yes", _ => new StateEdit("warehouse", 8, 0));
+        var noYes = await CliSession.RunAsync("state reset orders warehouse", _ => new StateEdit("warehouse", 8, 0));
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(discarded.App.Asked, Is.EqualTo(("orders", new LetterSelection(null, "checked"), "tests")));
+            Assert.That(discarded.Out, Is.EqualTo("warehouse: 1,200 dead letters discarded in epoch 7\n"));
+            Assert.That((noReason.ExitCode, noReason.App.Asked), Is.EqualTo((2, (object?)null)));
+            Assert.That(reset.App.Asked, Is.EqualTo(("orders", "warehouse", (long?)3)));
+            Assert.That(reset.Out, Is.EqualTo("warehouse: reset in epoch 8\n"));
+            Assert.That((noYes.ExitCode, noYes.App.Asked), Is.EqualTo((2, (object?)null)));
+            Assert.That(noYes.Error, Does.Contain("would read everything again for 'warehouse'").And.Contain("add --yes"));
+        }
     }
 
     [Test]

@@ -1,8 +1,10 @@
 using Etl.Cli;
 using Etl.Runtime.Diagnostics;
+using Etl.Runtime.Execution;
 using Etl.Runtime.Ledger;
 using Etl.Runtime.Reports;
 using Etl.Runtime.Telemetry;
+using Etl.Runtime.Testing;
 
 namespace Etl.Runtime.Tests.Cli;
 
@@ -31,13 +33,21 @@ internal sealed class ScriptedApp : IEtlApp
 
     public Task<ValidationResult> ValidateAsync(Scope scope, IReadOnlyList<string> paths, CancellationToken cancel) => Reply<ValidationResult>(scope, paths);
 
+    public Task<IReadOnlyList<TestFileResult>> TestAsync(Scope scope, IReadOnlyList<string> paths, string? filter, CancellationToken cancel) => Reply<IReadOnlyList<TestFileResult>>(scope, (string.Join(' ', paths), filter));
+
+    public Task<string> ProposeTestsAsync(Scope scope, string pipeline, IReadOnlyDictionary<string, string> parameters, CancellationToken cancel) => Reply<string>(scope, pipeline);
+
     public Task<PlanDescription> PlanAsync(PlanRequest request, CancellationToken cancel) => Reply<PlanDescription>(request.Scope, request);
+
+    public Task<string> LineageAsync(Scope scope, IReadOnlyList<string> pipelines, string format, string? column, bool downstream, CancellationToken cancel) => Reply<string>(scope, pipelines);
 
     public Task<string> ExecuteAsync(Scope scope, string connection, string file, CancellationToken cancel) => Reply<string>(scope, (connection, file));
 
     public Task<DiagnosticPage?> ExplainAsync(Scope scope, string code, CancellationToken cancel) => Reply<DiagnosticPage?>(scope, code);
 
     public Task<string> PipelineSchemaAsync(Scope scope, CancellationToken cancel) => Reply<string>(scope, "schema");
+
+    public Task<LockedPlugins> LockPluginsAsync(Scope scope, CancellationToken cancel) => Reply<LockedPlugins>(scope, "lock");
 
     public Task<IReadOnlyList<ComponentSummary>> ListComponentsAsync(Scope scope, CancellationToken cancel) => Reply<IReadOnlyList<ComponentSummary>>(scope, "plugins");
 
@@ -50,6 +60,11 @@ internal sealed class ScriptedApp : IEtlApp
     public Task<IReadOnlyList<DeadLetterSummary>> ListDeadLettersAsync(Scope scope, string pipeline, CancellationToken cancel) => Reply<IReadOnlyList<DeadLetterSummary>>(scope, pipeline);
 
     public Task<IReadOnlyList<DeadLetterRow>> ShowDeadLettersAsync(Scope scope, DeadLetterFilter filter, CancellationToken cancel) => Reply<IReadOnlyList<DeadLetterRow>>(scope, filter);
+
+    public Task<IReadOnlyList<StateEdit>> DiscardDeadLettersAsync(Scope scope, string pipeline, LetterSelection selection, string reason, CancellationToken cancel) =>
+        Reply<IReadOnlyList<StateEdit>>(scope, (pipeline, selection, reason));
+
+    public Task<StateEdit> ResetStateAsync(Scope scope, string pipeline, string stage, long? toEpoch, CancellationToken cancel) => Reply<StateEdit>(scope, (pipeline, stage, toEpoch));
 
     public Task<IReadOnlyList<WrittenFile>> ImportContractsAsync(Scope scope, ImportRequest request, CancellationToken cancel) => Reply<IReadOnlyList<WrittenFile>>(scope, request);
 

@@ -5,7 +5,7 @@ using Etl.Runtime.Reports;
 
 namespace Etl.Cli.Commands;
 
-/// <summary><c>etl plugins list</c> and <c>etl plugins describe NAME</c>.</summary>
+/// <summary><c>etl plugins list</c>, <c>etl plugins describe NAME</c>, <c>etl plugins lock</c>.</summary>
 internal static class PluginsCommand
 {
     private static readonly Argument<string> Name = new("name") { Description = "A component, as a pipeline writes it.", HelpName = "NAME" };
@@ -32,7 +32,23 @@ internal static class PluginsCommand
             WriteDetails(call, found);
             return ExitCode.Done;
         });
-        return new Command("plugins", "Shows what pipelines can use.") { list, describe };
+
+        var seal = new Command("lock", "Writes plugins.lock beside etl.yaml: from then on, plugins run only as they are now.") { SharedOptions.Plugins };
+        host.Handle(seal, async call =>
+        {
+            var written = await call.App.LockPluginsAsync(call.Scope, call.Cancel);
+            if (call.Json)
+            {
+                call.PrintJson(new { Version = 1, written.Path, written.Plugins });
+            }
+            else
+            {
+                call.Print($"{written.Path}: {(written.Plugins.Count == 0 ? "no plugins but those of the program" : string.Join(", ", written.Plugins))}\n");
+            }
+
+            return ExitCode.Done;
+        });
+        return new Command("plugins", "Shows what pipelines can use, and pins it.") { list, describe, seal };
     }
 
     private static void WriteList(Invocation call, IReadOnlyList<ComponentSummary> components)

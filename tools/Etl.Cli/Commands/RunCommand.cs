@@ -20,45 +20,67 @@ internal static class RunCommand
 
     public static Command Create(CliHost host)
     {
-        var command = new Command("run", "Runs a pipeline and prints what it did.")
+        var command = new Command("run", "Runs a pipeline and prints what it did.") { Pipeline, FullRefresh, From, To };
+        AddOptions(command);
+        host.Handle(command, call => ReportAsync(call, Request(call) with
         {
-            Pipeline, SharedOptions.Parameters, SharedOptions.Environment, SharedOptions.Date, FullRefresh, From, To, Accept, Reason, Wait, SharedOptions.Plugins, Memory,
-        };
-        host.Handle(command, async call =>
-        {
-            var report = await ExecuteAsync(call, Request(call));
-            call.Print(call.Json ? JsonReport.Write(report) + "\n" : TextReport.Write(report));
-            return ExitCode.Of(report, host.Interruption.ExitCode);
-        });
+            Pipeline = call.Parse.GetRequiredValue(Pipeline),
+            FullRefresh = call.Parse.GetValue(FullRefresh),
+            From = call.Parse.GetValue(From),
+            To = call.Parse.GetValue(To),
+        }));
         return command;
     }
 
-    /// <summary>What was asked for. ETL4601: options that do not go together.</summary>
-    private static RunRequest Request(Invocation call)
+    /// <summary>The options of a run, whatever it reads.</summary>
+    public static void AddOptions(Command command)
+    {
+        foreach (var option in new Option[] { SharedOptions.Parameters, SharedOptions.Environment, SharedOptions.Date, Accept, Reason, Wait, SharedOptions.Plugins, Memory })
+        {
+            command.Add(option);
+        }
+    }
+
+    /// <summary>Runs and prints the report. ETL4601: options that do not go together.</summary>
+    public static async Task<int> ReportAsync(Invocation call, RunRequest request)
+    {
+        Check(request);
+        var report = await ExecuteAsync(call, request);
+        call.Print(call.Json ? JsonReport.Write(report) + "\n" : TextReport.Write(report));
+        return ExitCode.Of(report, call.Host.Interruption.ExitCode);
+    }
+
+    /// <summary>What the options of <see cref="AddOptions"/> ask for.</summary>
+    public static RunRequest Request(Invocation call)
     {
         var parse = call.Parse;
-        var request = new RunRequest
+        return new RunRequest
         {
             Scope = call.Scope,
-            Pipeline = parse.GetRequiredValue(Pipeline),
+            Pipeline = "",
             Parameters = SharedOptions.ParametersOf(parse),
             Date = parse.GetValue(SharedOptions.Date),
-            FullRefresh = parse.GetValue(FullRefresh),
-            From = parse.GetValue(From),
-            To = parse.GetValue(To),
             AcceptedRules = parse.GetValue(Accept) ?? [],
             AcceptReason = parse.GetValue(Reason),
             Wait = parse.GetValue(Wait),
             Memory = parse.GetValue(Memory),
         };
-        return request switch
+    }
+
+    private static void Check(RunRequest request)
+    {
+        var problem = request switch
         {
-            { From: null, To: not null } or { From: not null, To: null } => throw Invocation.Usage("--from and --to go together", "A backfill reads --from A --to B, B not included."),
-            { FullRefresh: true, From: not null } => throw Invocation.Usage("--full-refresh reads everything, so --from and --to mean nothing", "Leave one of them out."),
-            { AcceptedRules.Count: > 0 } when string.IsNullOrWhiteSpace(request.AcceptReason) => throw Invocation.Usage("--accept needs --reason", "The reason is kept in the audit: --reason 'known bad import'."),
-            { AcceptedRules.Count: 0, AcceptReason: not null } => throw Invocation.Usage("--reason says why a rule is accepted, and no --accept names one", "Add --accept RULE."),
-            _ => request,
+            { From: null, To: not null } or { From: not null, To: null } => Invocation.Usage("--from and --to go together", "A backfill reads --from A --to B, B not included."),
+            { FullRefresh: true, From: not null } => Invocation.Usage("--full-refresh reads everything, so --from and --to mean nothing", "Leave one of them out."),
+            { AcceptedRules.Count: > 0 } when string.IsNullOrWhiteSpace(request.AcceptReason) => Invocation.Usage("--accept needs --reason", "The reason is kept in the audit: --reason 'known bad import'."),
+            { AcceptedRules.Count: 0, AcceptReason: not null } => Invocation.Usage("--reason says why a rule is accepted, and no --accept names one", "Add --accept RULE."),
+            _ => null,
         };
+        if (problem is not null)
+        {
+            throw problem;
+        }
     }
 
     // A person sees bars; a scheduler, or whoever traces, gets lines.

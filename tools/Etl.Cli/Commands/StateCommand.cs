@@ -6,10 +6,13 @@ using Etl.Runtime.Reports;
 
 namespace Etl.Cli.Commands;
 
-/// <summary><c>etl state show PIPELINE</c>: how far each target is.</summary>
+/// <summary><c>etl state show | reset PIPELINE</c>: how far each target is, and what a person decides about it.</summary>
 internal static class StateCommand
 {
     private static readonly Argument<string> Pipeline = new("pipeline") { Description = "The pipeline's file, or its id.", HelpName = "PIPELINE" };
+    private static readonly Argument<string> Stage = new("stage") { Description = "The load stage.", HelpName = "STAGE" };
+    private static readonly Option<bool> Yes = new("--yes") { Description = "Do it; without it nothing is changed." };
+    private static readonly Option<long?> ToEpoch = new("--to-epoch") { Description = "Back to where the target was after this epoch, instead of to the beginning.", HelpName = "N" };
 
     public static Command Create(CliHost host)
     {
@@ -19,7 +22,31 @@ internal static class StateCommand
             Write(call, await call.App.ShowStateAsync(call.Scope, call.Parse.GetRequiredValue(Pipeline), call.Cancel));
             return ExitCode.Done;
         });
-        return new Command("state", "Shows how far targets have consumed their sources.") { show };
+
+        var reset = new Command("reset", "Sets a target's position back, so that the next run reads again; its rows stay.") { Pipeline, Stage, ToEpoch, Yes, SharedOptions.Environment, SharedOptions.Plugins };
+        host.Handle(reset, async call =>
+        {
+            var (stage, epoch) = (call.Parse.GetRequiredValue(Stage), call.Parse.GetValue(ToEpoch));
+            if (!call.Parse.GetValue(Yes))
+            {
+                throw Invocation.Usage(
+                    $"the next run would read {(epoch is null ? "everything" : "what came after that epoch")} again for '{stage}'; where rows are appended they would be there twice",
+                    "If that is right, add --yes.");
+            }
+
+            var edit = await call.App.ResetStateAsync(call.Scope, call.Parse.GetRequiredValue(Pipeline), stage, epoch, call.Cancel);
+            if (call.Json)
+            {
+                call.PrintJson(new { Version = 1, edit.Stage, edit.Epoch });
+            }
+            else
+            {
+                call.Print($"{edit.Stage}: reset in epoch {TextReport.Number(edit.Epoch)}\n");
+            }
+
+            return ExitCode.Done;
+        });
+        return new Command("state", "Shows how far targets have consumed their sources, and sets them back.") { show, reset };
     }
 
     private static void Write(Invocation call, IReadOnlyList<TargetState> targets)

@@ -1,11 +1,13 @@
+using Etl.EndToEnd.Tests;
 using NUnit.Framework;
 
-namespace Etl.EndToEnd.Tests;
+namespace Etl.Reliability.Tests;
 
 /// <summary>Two runs at once, and a run that is told to stop.</summary>
 public sealed class ConcurrencyTests
 {
     [Test]
+    [Property("Fault", 42)]
     public async Task A_second_run_of_a_pipeline_ends_with_4_or_waits([Values("sqlite")] string warehouse)
     {
         using var project = SmallShop.Project(warehouse);
@@ -24,6 +26,7 @@ public sealed class ConcurrencyTests
     }
 
     [Test]
+    [Property("Fault", 63)]
     public async Task A_run_that_is_terminated_ends_with_143_publishes_nothing_and_the_next_one_does_all()
     {
         using var project = SmallShop.Project("sqlite");

@@ -1,0 +1,91 @@
+using Etl.Contracts;
+using Etl.Runtime.Compilation;
+
+namespace Etl.Runtime.Execution;
+
+/// <summary>Which dead letters are meant; null for all.</summary>
+/// <param name="Run">Of this run: its id, or a beginning of it.</param>
+/// <param name="Stage">That this stage refused.</param>
+/// <param name="Rule">That this rule refused.</param>
+public sealed record LetterSelection(string? Run = null, string? Stage = null, string? Rule = null)
+{
+    /// <summary>Whether a file can hold such rows; of rules only its content tells.</summary>
+    public bool Fits(LetterFile letters) =>
+        (Run is null || letters.Epoch.RunId.StartsWith(Run, StringComparison.Ordinal)) && (Stage is null || letters.File.Stage == Stage);
+}
+
+/// <summary>A file of dead letters, as the epochs of one target tell of it.</summary>
+/// <param name="File">What its epoch lists.</param>
+/// <param name="Epoch">The epoch that lists it.</param>
+public sealed record LetterFile(DeadLetterFile File, Checkpoint Epoch)
+{
+    private readonly Dictionary<DeadLetterState, long> _closed = [];
+    private readonly HashSet<string> _rules = [];
+
+    /// <summary>Rows that wait for somebody.</summary>
+    public long Open => File.Rows - _closed.Values.Sum();
+
+    /// <summary>Rows in a state.</summary>
+    public long RowsIn(DeadLetterState state) => state == DeadLetterState.Open ? Open : _closed.GetValueOrDefault(state);
+
+    /// <summary>The condition in SQL, over the file's columns, for rows that are open, of a rule or of all.</summary>
+    internal string WhereOpen(string? rule)
+    {
+        var column = DeadLetters.MetaColumns[3];
+        var isOpen = _rules.Count == 0 ? "true" : $"{column} NOT IN ({string.Join(", ", _rules.Select(SqlText.Literal))})";
+        return rule is null ? isOpen : $"{isOpen} AND {column} = {SqlText.Literal(rule)}";
+    }
+
+    internal void Close(DeadLetterClosing closing)
+    {
+        var rows = closing.Path is null ? Open : Math.Min(closing.Rows, Open);
+        _closed[closing.State] = _closed.GetValueOrDefault(closing.State) + rows;
+        if (closing.Rule is not null)
+        {
+            _rules.Add(closing.Rule);
+        }
+    }
+}
+
+/// <summary>
+/// The dead letters of one load and what became of them. Nothing but the target's own epochs says so: a file is there because an epoch lists
+/// it, and closed because a later one closes it.
+/// </summary>
+public static class LetterLog
+{
+    /// <summary>
+    /// The files that hold rows refused on the way to a load, the oldest first. Of a target that keeps no history only the newest epoch is known.
+    /// </summary>
+    public static async Task<IReadOnlyList<LetterFile>> ReadAsync(CompiledPipeline pipeline, LoadNode load, CancellationToken cancel)
+    {
+        var key = new CheckpointKey(pipeline.Project.Environment, pipeline.Definition.Id, load.Id);
+        var files = new List<LetterFile>();
+        if (load.Loader is IEpochHistory history)
+        {
+            await foreach (var epoch in history.ReadEpochsAsync(key, cancel))
+            {
+                Apply(files, epoch);
+            }
+        }
+        else if (await load.Loader.ReadCheckpointAsync(key, cancel) is { } last)
+        {
+            Apply(files, last);
+        }
+
+        // A stage that was renamed or removed may have refused them, so those of unknown stages stay.
+        return [.. files.Where(f => pipeline.Definition.Stages.All(s => s.Id != f.File.Stage) || pipeline.Reaches(f.File.Stage, load.Id))];
+    }
+
+    private static void Apply(List<LetterFile> files, Checkpoint epoch)
+    {
+        foreach (var closing in epoch.Closed)
+        {
+            foreach (var file in files.Where(f => closing.Path is null || f.File.Path == closing.Path))
+            {
+                file.Close(closing);
+            }
+        }
+
+        files.AddRange(epoch.DeadLetters.Select(d => new LetterFile(d, epoch)));
+    }
+}

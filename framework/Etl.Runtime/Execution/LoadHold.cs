@@ -1,0 +1,93 @@
+using Etl.Contracts;
+using Etl.Runtime.Compilation;
+using Etl.Runtime.Ledger;
+
+namespace Etl.Runtime.Execution;
+
+/// <summary>A load with its session.</summary>
+internal sealed record LoadHold(LoadNode Node, ILoadSession Session)
+{
+    /// <summary>The key of a load's checkpoint.</summary>
+    public static CheckpointKey KeyOf(CompiledPipeline pipeline, LoadNode load) => new(pipeline.Project.Environment, pipeline.Definition.Id, load.Id);
+
+    /// <summary>
+    /// Takes a target. The lease of a process that is gone is taken over; another one's is waited for if the settings say so, else it is
+    /// <see cref="LeaseHeldException"/>.
+    /// </summary>
+    public static async Task<LoadHold> OpenAsync(CompiledPipeline pipeline, LoadNode load, RunSettings settings, CancellationToken cancel)
+    {
+        var request = new LoadRequest(
+            KeyOf(pipeline, load), load.Schema, settings.RunId, settings.FullRefresh,
+            settings.Process.ToString(), LeaseKeeper.LeaseFor, settings.FailPoints.Hit) { GoneRuns = settings.GoneRuns };
+        while (true)
+        {
+            try
+            {
+                return new LoadHold(load, await load.Loader.OpenAsync(request, cancel));
+            }
+            catch (LeaseHeldException held) when (request.GoneOwner is null && ProcessIdentity.Parse(held.Owner)?.IsGone() == true)
+            {
+                settings.Log.ForStage(load.Id).Warn("the lease of {owner} is taken over: its process is gone", ("owner", held.Owner));
+                request = request with { GoneOwner = held.Owner };
+            }
+            catch (LeaseHeldException) when (settings.Wait)
+            {
+                await Task.Delay(TimeSpan.FromSeconds(2), settings.Time, cancel);
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                e.Data[Round.StageOf] = load.Id;
+                throw;
+            }
+        }
+    }
+
+    /// <summary>Refuses a target that was loaded with other settings (ETL6003).</summary>
+    public void RequireFit()
+    {
+        if (Session.Checkpoint is { } checkpoint && checkpoint.Fingerprint != Node.Fingerprint)
+        {
+            throw new EtlException(
+                "ETL6003", $"'{Node.Id}' was loaded with other settings of table, cursor, key or mode; its checkpoint (epoch {checkpoint.N}) does not fit them",
+                "Run with --full-refresh to load it anew, or take the change back.")
+            { Data = { [Round.StageOf] = Node.Id } };
+        }
+    }
+
+    /// <summary>Publishes what was staged. An outcome that is not known is asked for, at the target.</summary>
+    public async Task<PublishResult> CommitAsync(Checkpoint next, RunSettings settings, CancellationToken cancel)
+    {
+        try
+        {
+            return await Session.PublishAsync(next, cancel);
+        }
+        catch (CommitOutcomeUnknownException unknown)
+        {
+            settings.Log.ForStage(Node.Id).Warn("the outcome of the commit is unknown; asking the target: {error}", ("error", unknown.Message));
+            return await ResolveAsync(next, settings, unknown, cancel)
+                ? new PublishResult(0, 0, 0, 0, "committed; the target's answer was lost, so rows were not counted")
+                : throw new EtlException("ETL4305", $"the commit to {Node.Plan.Target} did not happen: {unknown.Message}", "Nothing of it is visible; run again.", unknown.InnerException);
+        }
+    }
+
+    private async Task<bool> ResolveAsync(Checkpoint next, RunSettings settings, CommitOutcomeUnknownException unknown, CancellationToken cancel)
+    {
+        const int attempts = 5;
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await Session.ResolveAsync(next, cancel);
+            }
+            catch (Exception e) when (e is not OperationCanceledException && attempt < attempts)
+            {
+                settings.Log.ForStage(Node.Id).Warn("the target does not answer yet: {error}", ("error", e.Message));
+                await Task.Delay(TimeSpan.FromSeconds(Math.Pow(2, attempt - 1)), settings.Time, cancel);
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                throw new EtlException("ETL4306", $"whether {Node.Plan.Target} was published is not known: {e.Message}", "Nothing is lost: the next run reads the target's checkpoint and goes on from there.", unknown);
+            }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+using Etl.Contracts;
+
+namespace Etl.Plugins.Lake;
+
+/// <summary>
+/// Data files of runs that were killed before the log named them. To be called after a publish: whatever such a run may still have under way towards the log then
+/// finds its version taken. A run that did commit here is left alone, and so are files whose run is not known to have ended.
+/// </summary>
+internal static class Orphans
+{
+    public static async ValueTask DeleteAsync(IObjectStore store, string root, DeltaSnapshot table, IReadOnlyList<string> goneRuns, CancellationToken cancel)
+    {
+        var marks = goneRuns.Where(run => !table.HasRun(run)).Select(run => $"-{DataFiles.SuffixOf(run)}-").ToList();
+        if (marks.Count == 0)
+        {
+            return;
+        }
+
+        var orphans = new List<string>();
+        await foreach (var key in store.ListAsync(root, cancel))
+        {
+            var name = key[(key.LastIndexOf('/') + 1)..];
+            if (name.StartsWith(DataFiles.Prefix, StringComparison.Ordinal) && marks.Exists(m => name.Contains(m, StringComparison.Ordinal)))
+            {
+                orphans.Add(key);
+            }
+        }
+
+        foreach (var key in orphans)
+        {
+            await store.DeleteAsync(key, cancel);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+using NUnit.Framework;
+
+namespace Etl.Reliability.Tests;
+
+/// <summary>Signals, and pipes that close.</summary>
+public sealed class ProcessFaultTests
+{
+    [Test]
+    [Property("Fault", 1)]
+    public async Task A_run_that_is_killed_while_it_validates_leaves_no_trace()
+    {
+        await using var rig = await Rig.CreateAsync("duckdb");
+        var before = Everything(rig);
+        await rig.KillAtAsync("validating");
+        Assert.That(Everything(rig), Is.EqualTo(before));
+    }
+
+    [TestCase("plan")]
+    [TestCase("validate")]
+    [Property("Fault", 70)]
+    public async Task An_interrupted_plan_or_validation_leaves_no_trace(string command)
+    {
+        await using var rig = await Rig.CreateAsync("duckdb");
+        var before = Everything(rig);
+        using var run = rig.Project.StartAt("validating:pause", command, Rig.Pipeline);
+        await run.SaysAsync("fail point validating");
+        await run.SignalAsync("INT");
+        await run.GoOnAsync();
+        var ended = await run.EndAsync();
+        Assert.That(ended.ExitCode, Is.EqualTo(130), ended.ToString());
+        Assert.That(Everything(rig), Is.EqualTo(before));
+    }
+
+    [TestCase("INT", 130)]
+    [TestCase("TERM", 143)]
+    [Property("Fault", 63)]
+    public async Task A_second_signal_ends_a_run_at_once(string signal, int code)
+    {
+        await using var rig = await Rig.CreateAsync("sqlite");
+        using var run = rig.StartAt("staged:pause");
+        await run.SaysAsync("fail point staged");
+        await run.SignalAsync(signal);
+        await Task.Delay(200);
+        Assert.That(run.HasEnded, Is.False, "the first asks");
+        await run.SignalAsync(signal);
+        Assert.That((await run.EndAsync()).ExitCode, Is.EqualTo(code));
+        await Oracle.HoldsAsync(rig, await rig.SucceedAsync("after two signals"), "after two signals");
+    }
+
+    [Test]
+    [Property("Fault", 63)]
+    public async Task A_reader_that_closes_its_end_of_the_pipe_costs_no_row()
+    {
+        await using var rig = await Rig.CreateAsync("sqlite");
+        using (var run = rig.StartAt("staged:pause"))
+        {
+            await run.SaysAsync("fail point staged");
+            run.CloseOutput();
+            await run.GoOnAsync();
+            await run.EndAsync();
+        }
+
+        await Oracle.HoldsAsync(rig, await rig.SucceedAsync("after a closed pipe"), "after a closed pipe");
+    }
+
+    private static List<string> Everything(Rig rig) =>
+        [.. Directory.EnumerateFileSystemEntries(rig.Project.Folder, "*", SearchOption.AllDirectories).Select(f => $"{f} {File.GetLastWriteTimeUtc(f):O}").Order(StringComparer.Ordinal)];
+}
