@@ -114,7 +114,9 @@ public static partial class PipelineReader
             {
                 if (stages.FirstOrDefault(s => s.Id == stage.Id) is { } first)
                 {
+                    // The first one goes on alone: later passes find stages by their ids.
                     bag.AddError(stage.IdSpan, "ETL1023", $"the stage id '{stage.Id}' is there twice, first in line {first.IdSpan.Line}", "Rename one of them.");
+                    continue;
                 }
 
                 stages.Add(stage);

@@ -52,6 +52,15 @@ public sealed class FuzzTests
     }
 
     [Test]
+    public async Task Two_stages_with_one_id_are_told()
+    {
+        using var disk = Project();
+        disk.Write("shop.yaml", Shape.Mirror.Pipeline.Replace("id: lake,", "id: warehouse,", StringComparison.Ordinal));
+        var error = await Assert.ThrowsAsync<InvalidPipelineException>(() => Runner.CompileAsync(new PipelineRunRequest(Path.Combine(disk.Folder, "shop.yaml")) { Connects = false }));
+        Assert.That(error!.Diagnostics.Select(d => d.Code), Is.EqualTo(new[] { "ETL1023" }));
+    }
+
+    [Test]
     public void A_contract_and_the_connections_are_read_or_told_what_is_wrong()
     {
         using var disk = Project();

@@ -204,15 +204,16 @@ internal sealed class Shop : IDisposable
         var report = await RunAsync(
             point =>
             {
-                // The dead do nothing more that anybody will see.
-                if (died || (point == crash.Point && Interlocked.Increment(ref visits) == crash.Visit))
+                // What the dead do, nobody will see: it closes what is open.
+                if (died)
                 {
-                    if (!died)
-                    {
-                        _disk.Freeze();
-                        died = true;
-                    }
+                    return;
+                }
 
+                if (point == crash.Point && Interlocked.Increment(ref visits) == crash.Visit)
+                {
+                    _disk.Freeze();
+                    died = true;
                     throw new InvalidOperationException("killed");
                 }
 

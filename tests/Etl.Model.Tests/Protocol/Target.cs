@@ -140,7 +140,7 @@ internal sealed record SqliteTarget(string Name, Taking Taking) : Target(Name, T
 {
     public override string Stage => $"load: table, connection: lite, with: {{ table: items, {Mode} }}";
 
-    public override IReadOnlyList<string> Points { get; } = ["sqlite.staged", "sqlite.before_commit", "sqlite.after_commit"];
+    public override IReadOnlyList<string> Points { get; } = ["sqlite.staged", "sqlite.publish_begun", "sqlite.before_commit", "sqlite.after_commit"];
 
     public override (string Before, string After) Commit => ("sqlite.before_commit", "sqlite.after_commit");
 
@@ -184,7 +184,7 @@ internal sealed record LakeTarget(string Name, Taking Taking) : Target(Name, Tak
 {
     public override string Stage => $"load: parquet, connection: files, with: {{ path: lake/, {Mode} }}";
 
-    public override IReadOnlyList<string> Points { get; } = ["lake.staged", "lake.before_commit", "lake.after_commit"];
+    public override IReadOnlyList<string> Points { get; } = ["lake.staged", "lake.planned", "lake.sent", "lake.before_commit", "lake.after_commit"];
 
     public override (string Before, string After) Commit => ("lake.before_commit", "lake.after_commit");
 
