@@ -124,7 +124,7 @@ public sealed class CopyCodecTests
         await using var db = await TestDatabase.CreateAsync();
         await db.RunAsync("CREATE TABLE s (id int PRIMARY KEY, amount numeric(12,2), note text, at timestamptz NOT NULL, ok boolean); INSERT INTO s SELECT g, g / 100.0, 'note ' || g, now(), true FROM generate_series(1, 1000000) g; CREATE TABLE small AS TABLE s LIMIT 1000");
         var contract = await db.ContractAsync("s");
-        await Steps.CopyAsync(db.Table("small"), db.Loader("warm", Etl.Contracts.TableLoadMode.Append), await db.ContractAsync("small"));
+        await Steps.CopyAsync(db.Table("small"), db.Loader("warm", Etl.Contracts.TableLoadMode.Append), await db.ContractAsync("small"), stage: "warm");
         var before = GC.GetTotalAllocatedBytes(precise: true);
         var result = await Steps.CopyAsync(db.Table("s"), db.Loader("t", Etl.Contracts.TableLoadMode.Append), contract, batchRows: 65_536);
         var bytesPerRow = (GC.GetTotalAllocatedBytes(precise: true) - before) / 1e6;
