@@ -26,6 +26,7 @@ public sealed class PluginCatalogTests
         Assert.That(catalog.Components.Select(c => $"{c.Kind} {c.Name} {c.TypeName} {c.Plugin}"), Is.EqualTo((string[])
         [
             "Extractor numbers Etl.SamplePlugin.Numbers Listed",
+            "Extractor unsound Etl.SamplePlugin.Unsound Listed",
             "Transformer keep_columns Etl.SamplePlugin.KeepColumns Listed",
             "Transformer stranger Etl.SamplePlugin.Stranger Listed",
             "Loader tally Etl.SamplePlugin.Tally Listed",
