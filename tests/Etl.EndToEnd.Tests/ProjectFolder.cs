@@ -166,7 +166,22 @@ public sealed class ProjectFolder : IDisposable
     /// <summary>Versions of the lake's table.</summary>
     public int LakeVersions(string folder) => Directory.Exists(PathOf($"{folder}/_delta_log")) ? Directory.GetFiles(PathOf($"{folder}/_delta_log"), "*.json").Length : 0;
 
-    public void Dispose() => _root.Delete(recursive: true);
+    /// <summary>Removes it; fails the test if a password that the commands were given is in a file.</summary>
+    public void Dispose()
+    {
+        var secrets = Secrets.Of(Environment);
+        try
+        {
+            foreach (var file in secrets.Count == 0 ? [] : _root.GetFiles("*", SearchOption.AllDirectories))
+            {
+                Secrets.AssertAbsent(file.FullName, File.ReadAllBytes(file.FullName), secrets);
+            }
+        }
+        finally
+        {
+            _root.Delete(recursive: true);
+        }
+    }
 
     private static string Partition(JsonObject added) => string.Concat(added["partitionValues"]!.AsObject()
         .Select(p => p.Value is null ? $", NULL::DATE AS {p.Key}" : $", DATE '{p.Value.GetValue<string>()}' AS {p.Key}"));

@@ -63,7 +63,7 @@ public sealed class ShippedCli
             start.Environment[name] = value;
         }
 
-        return new StartedCli(Process.Start(start)!, Limit);
+        return new StartedCli(Process.Start(start)!, Limit) { Passwords = Secrets.Of(environment) };
     }
 
     private static string FindRepository()

@@ -23,6 +23,9 @@ public sealed class StartedCli : IDisposable
         _error = ReadErrorAsync();
     }
 
+    /// <summary>What it must not print.</summary>
+    public IReadOnlyList<string> Passwords { get; init; } = [];
+
     public bool HasEnded => _process.HasExited;
 
     /// <summary>Its memory, in bytes, at most so far.</summary>
@@ -87,7 +90,9 @@ public sealed class StartedCli : IDisposable
             throw new TimeoutException($"etl did not end within {_limit}: {await _out}{await _error}");
         }
 
-        return new CliResult(_process.ExitCode, _isClosed ? "" : await _out, await _error);
+        var result = new CliResult(_process.ExitCode, _isClosed ? "" : await _out, await _error);
+        Secrets.AssertAbsent("what etl printed", result.Out + result.Error, Passwords);
+        return result;
     }
 
     public void Dispose()
