@@ -89,7 +89,9 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
             Exception? failure = null;
             foreach (var round in await PlanAsync(holds, run.Token))
             {
-                failure ??= await RoundAsync(round, run.Token);
+                // A target that fails stops no other, also not one of a later round.
+                var failed = await RoundAsync(round, run.Token);
+                failure ??= failed;
             }
 
             if (failure is not null)
