@@ -28,6 +28,14 @@ internal sealed class Publication(
         }
 
         var live = await LiveTable.FindAsync(session, name, cancel);
+        if (live is null)
+        {
+            // Of several pipelines that load a table that is not there, one makes it: the server's CREATE does not wait for another's, even with
+            // IF NOT EXISTS, but fails with a unique violation in its catalog.
+            await ExecuteAsync("SELECT pg_advisory_xact_lock(hashtextextended('etl: create a table', 0))", "wait for others", cancel);
+            live = await LiveTable.FindAsync(session, name, cancel);
+        }
+
         if (live is null && !isFirst && !_replaces)
         {
             throw new EtlException("ETL4308", $"the table {name} is gone, and the checkpoint says that rows were loaded into it", "Restore it from a copy, or run with --full-refresh to load it anew.");
