@@ -191,7 +191,7 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
         await using var compiled = await ConnectedAsync(scope, filter.Pipeline);
         var rows = new List<DeadLetterRow>();
         var selection = new LetterSelection(filter.RunId, filter.Stage, filter.Rule);
-        foreach (var letters in (await LettersAsync(compiled, cancel)).Where(f => f.Open > 0 && selection.Fits(f)))
+        foreach (var letters in (await LettersAsync(compiled, cancel)).Where(selection.Fits))
         {
             if (rows.Count >= filter.Limit)
             {
@@ -233,7 +233,7 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
         var states = new List<TargetState>();
         foreach (var load in compiled.Nodes.OfType<LoadNode>())
         {
-            var checkpoint = await load.Loader.ReadCheckpointAsync(new CheckpointKey(compiled.Project.Environment, compiled.Definition.Id, load.Id), cancel);
+            var checkpoint = await load.Loader.ReadCheckpointAsync(compiled.KeyOf(load), cancel);
             var summary = checkpoint is null ? null : checkpoint.Sources.Count == 0 ? "the next run reads everything" : $"the next run reads what is beyond {CheckpointText.Describe(checkpoint)}";
             states.Add(new TargetState(load.Id, load.Plan.Target, checkpoint, summary));
         }
@@ -311,12 +311,7 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
     // The newest first; a file that several targets list is told by the one that has most of it open.
     private static async Task<IReadOnlyList<LetterFile>> LettersAsync(CompiledPipeline pipeline, CancellationToken cancel)
     {
-        var files = new List<LetterFile>();
-        foreach (var load in pipeline.Nodes.OfType<LoadNode>())
-        {
-            files.AddRange(await LetterLog.ReadAsync(pipeline, load, cancel));
-        }
-
+        var files = await LetterLog.ReadAsync(pipeline, cancel);
         return [.. files.GroupBy(f => (f.File.Connection, f.File.Path)).Select(g => g.MaxBy(f => f.Open)!)
             .OrderByDescending(f => f.Epoch.CommittedAt).ThenBy(f => f.File.Stage, StringComparer.Ordinal)];
     }

@@ -35,6 +35,9 @@ public sealed class CompiledPipeline : IAsyncDisposable
     public IEnumerable<ExtractNode> SourcesOf(PlanNode node) =>
         node is ExtractNode extract ? [extract] : node.Inputs.SelectMany(i => SourcesOf(Node(i))).Distinct();
 
+    /// <summary>The key of a load's checkpoint.</summary>
+    public CheckpointKey KeyOf(LoadNode load) => new(Project.Environment, Definition.Id, load.Id);
+
     /// <summary>What becomes of each column's values in the target, by load stage; none for a loader that does not say.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<ConversionEntry>> Conversions { get; internal set; } = new Dictionary<string, IReadOnlyList<ConversionEntry>>();
 

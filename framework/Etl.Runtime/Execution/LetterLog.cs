@@ -9,9 +9,9 @@ namespace Etl.Runtime.Execution;
 /// <param name="Rule">That this rule refused.</param>
 public sealed record LetterSelection(string? Run = null, string? Stage = null, string? Rule = null)
 {
-    /// <summary>Whether a file can hold such rows; of rules only its content tells.</summary>
-    public bool Fits(LetterFile letters) =>
-        (Run is null || letters.Epoch.RunId.StartsWith(Run, StringComparison.Ordinal)) && (Stage is null || letters.File.Stage == Stage);
+    /// <summary>Whether a file can hold such rows that are open; of rules only its content tells.</summary>
+    public bool Fits(LetterFile letters) => letters.Open > 0
+        && (Run is null || letters.Epoch.RunId.StartsWith(Run, StringComparison.Ordinal)) && (Stage is null || letters.File.Stage == Stage);
 }
 
 /// <summary>A file of dead letters, as the epochs of one target tell of it.</summary>
@@ -53,12 +53,24 @@ public sealed record LetterFile(DeadLetterFile File, Checkpoint Epoch)
 /// </summary>
 public static class LetterLog
 {
+    /// <summary>Those of all loads; one that several loads list is there for each.</summary>
+    public static async Task<IReadOnlyList<LetterFile>> ReadAsync(CompiledPipeline pipeline, CancellationToken cancel)
+    {
+        var files = new List<LetterFile>();
+        foreach (var load in pipeline.Nodes.OfType<LoadNode>())
+        {
+            files.AddRange(await ReadAsync(pipeline, load, cancel));
+        }
+
+        return files;
+    }
+
     /// <summary>
     /// The files that hold rows refused on the way to a load, the oldest first. Of a target that keeps no history only the newest epoch is known.
     /// </summary>
     public static async Task<IReadOnlyList<LetterFile>> ReadAsync(CompiledPipeline pipeline, LoadNode load, CancellationToken cancel)
     {
-        var key = new CheckpointKey(pipeline.Project.Environment, pipeline.Definition.Id, load.Id);
+        var key = pipeline.KeyOf(load);
         var files = new List<LetterFile>();
         if (load.Loader is IEpochHistory history)
         {

@@ -10,12 +10,7 @@ internal static class LetterRetention
     /// <summary>Deletes what is due; the number of files.</summary>
     public static async Task<int> ApplyAsync(CompiledPipeline pipeline, DeadLetterPolicy policy, TimeSpan keep, DateTimeOffset now, CancellationToken cancel)
     {
-        var files = new List<LetterFile>();
-        foreach (var load in pipeline.Nodes.OfType<LoadNode>())
-        {
-            files.AddRange(await LetterLog.ReadAsync(pipeline, load, cancel));
-        }
-
+        var files = await LetterLog.ReadAsync(pipeline, cancel);
         var due = files.Where(f => f.File.Connection == policy.Connection).GroupBy(f => f.File.Path)
             .Where(g => g.All(f => f.Open == 0 && f.Epoch.CommittedAt < now - keep)).Select(g => g.Key).ToHashSet(StringComparer.Ordinal);
         return due.Count == 0 ? 0

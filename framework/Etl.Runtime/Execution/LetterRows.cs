@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using Etl.Contracts;
 using Etl.DuckDb;
 using Etl.Runtime.Compilation;
+using Etl.Runtime.Definition;
 
 namespace Etl.Runtime.Execution;
 
@@ -45,7 +46,7 @@ internal sealed class LetterRows : IDisposable
     public static async Task<LetterRows> ReadAsync(
         CompiledPipeline pipeline, IReadOnlyList<LetterFile> files, string? rule, IReadOnlyList<string> key, string folder, CancellationToken cancel)
     {
-        _ = OperatingSystem.IsWindows() ? Directory.CreateDirectory(folder) : Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        PrivateFolder.Create(folder);
         var rows = new LetterRows(folder, key.Count);
         try
         {

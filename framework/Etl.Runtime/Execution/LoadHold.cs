@@ -7,9 +7,6 @@ namespace Etl.Runtime.Execution;
 /// <summary>A load with its session.</summary>
 internal sealed record LoadHold(LoadNode Node, ILoadSession Session, PublishClock Clock)
 {
-    /// <summary>The key of a load's checkpoint.</summary>
-    public static CheckpointKey KeyOf(CompiledPipeline pipeline, LoadNode load) => new(pipeline.Project.Environment, pipeline.Definition.Id, load.Id);
-
     /// <summary>
     /// Takes a target. The lease of a process that is gone is taken over; another one's is waited for if the settings say so, else it is
     /// <see cref="LeaseHeldException"/>.
@@ -18,7 +15,7 @@ internal sealed record LoadHold(LoadNode Node, ILoadSession Session, PublishCloc
     {
         var clock = new PublishClock(settings.Time);
         var request = new LoadRequest(
-            KeyOf(pipeline, load), load.Schema, settings.RunId, settings.FullRefresh,
+            pipeline.KeyOf(load), load.Schema, settings.RunId, settings.FullRefresh,
             settings.Process.ToString(), LeaseKeeper.LeaseFor, settings.FailPoints.Hit) { Step = clock.Step, GoneRuns = settings.GoneRuns };
         while (true)
         {

@@ -45,7 +45,7 @@ internal sealed class Publisher(RoundPlan plan, RunSettings settings, RunResourc
 
     private Checkpoint Next(LoadHold load, Func<string, SourcePosition> reached, IReadOnlyList<DeadLetterFile> deadLetters, string batchId) => new()
     {
-        Key = LoadHold.KeyOf(plan.Pipeline, load.Node),
+        Key = plan.Pipeline.KeyOf(load.Node),
         N = (load.Session.Checkpoint?.N ?? 0) + 1,
         Fence = load.Session.Fence,
         BatchId = batchId,

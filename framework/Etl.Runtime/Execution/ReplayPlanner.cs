@@ -16,7 +16,7 @@ internal static class ReplayPlanner
         {
             try
             {
-                var files = (await LetterLog.ReadAsync(pipeline, hold.Node, cancel)).Where(f => f.Open > 0 && selection.Fits(f)).ToList();
+                var files = (await LetterLog.ReadAsync(pipeline, hold.Node, cancel)).Where(selection.Fits).ToList();
                 if (files.Count == 0)
                 {
                     continue;

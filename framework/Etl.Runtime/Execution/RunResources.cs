@@ -1,4 +1,5 @@
 using Apache.Arrow;
+using Etl.Runtime.Definition;
 using Etl.Runtime.Reports;
 using Etl.Runtime.Sql;
 using Etl.Runtime.Telemetry;
@@ -23,11 +24,7 @@ internal sealed class RunResources : IAsyncDisposable
         DeadLetters = deadLetters;
         Time = time;
         Counts = new RunCounts(time);
-        Directory.CreateDirectory(temporaryFolder);
-        if (!OperatingSystem.IsWindows())
-        {
-            File.SetUnixFileMode(temporaryFolder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        }
+        PrivateFolder.Create(temporaryFolder);
     }
 
     public TimeProvider Time { get; }

@@ -82,7 +82,7 @@ public sealed class StateEditor(CompiledPipeline pipeline, RunSettings settings)
     {
         if (load.Loader is IEpochHistory history)
         {
-            await foreach (var epoch in history.ReadEpochsAsync(LoadHold.KeyOf(pipeline, load), cancel))
+            await foreach (var epoch in history.ReadEpochsAsync(pipeline.KeyOf(load), cancel))
             {
                 if (epoch.N == n)
                 {
@@ -108,7 +108,7 @@ public sealed class StateEditor(CompiledPipeline pipeline, RunSettings settings)
     }
 
     private async Task<IReadOnlyList<LetterFile>> OpenLettersAsync(LoadNode load, LetterSelection selection, CancellationToken cancel) =>
-        [.. (await LetterLog.ReadAsync(pipeline, load, cancel)).Where(f => f.Open > 0 && selection.Fits(f))];
+        [.. (await LetterLog.ReadAsync(pipeline, load, cancel)).Where(selection.Fits)];
 
     private async Task<long> CommitAsync(LoadHold hold, Func<Checkpoint, Checkpoint> edit, CancellationToken cancel)
     {

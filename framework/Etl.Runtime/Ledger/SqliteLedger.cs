@@ -1,6 +1,7 @@
 using System.Data.Common;
 using Dapper;
 using Etl.Contracts;
+using Etl.Runtime.Definition;
 using Etl.Runtime.Reports;
 using Microsoft.Data.Sqlite;
 
@@ -77,14 +78,12 @@ public sealed class SqliteLedger : ILedger
     // SQLite would make it readable by all, and errors in a report can tell more than everybody should know.
     private void CreateFile()
     {
-        var folder = Path.GetDirectoryName(path)!;
+        PrivateFolder.Create(Path.GetDirectoryName(path)!);
         if (OperatingSystem.IsWindows())
         {
-            Directory.CreateDirectory(folder);
             return;
         }
 
-        Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         using var file = new FileStream(path, new FileStreamOptions
         {
             Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.ReadWrite | FileShare.Delete, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,

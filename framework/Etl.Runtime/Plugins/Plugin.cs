@@ -42,12 +42,7 @@ internal sealed class Plugin : IDisposable
             throw new EtlException("ETL5005", $"the plugin folder '{folder}' has no '{name}.dll'", "A plugin's folder has the name of its DLL. If this is no plugin, move it out of the plugin folder.");
         }
 
-        if (!isTrusted)
-        {
-            PluginFiles.List(folder);
-        }
-
-        var path = Path.Combine(pinned?.Seal(folder) ?? folder, name + ".dll");
+        var path = Path.Combine(isTrusted ? folder : pinned?.Seal(folder) ?? PluginFiles.Require(folder), name + ".dll");
         var (components, references) = PluginMetadata.Read(name, path);
         CheckContract(name, references);
         CheckShared(name, references);

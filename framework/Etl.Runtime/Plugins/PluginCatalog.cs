@@ -36,7 +36,7 @@ public sealed class PluginCatalog : IDisposable
 
             foreach (var plugin in Directory.GetDirectories(folder).Order(StringComparer.Ordinal))
             {
-                catalog.Add(Plugin.Open(plugin, folder == builtIn ? null : pinned, isTrusted: folder == builtIn));
+                catalog.Add(Plugin.Open(plugin, pinned, isTrusted: folder == builtIn));
             }
         }
 

@@ -34,6 +34,13 @@ internal static class PluginFiles
         return files;
     }
 
+    /// <summary>The folder itself, once its files are such that <see cref="List"/> does not refuse them.</summary>
+    public static string Require(string folder)
+    {
+        List(folder);
+        return folder;
+    }
+
     private static void RequireOwn(FileSystemInfo entry)
     {
         if (!OperatingSystem.IsWindows() && entry.UnixFileMode.HasFlag(UnixFileMode.OtherWrite))

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Etl.Contracts;
+using Etl.Runtime.Definition;
 
 namespace Etl.Runtime.Plugins;
 
@@ -123,12 +124,12 @@ public sealed class PluginLock
 
     private static void Place(string copy, Dictionary<string, byte[]> files)
     {
-        var parent = Own(Path.GetDirectoryName(copy)!);
-        var next = Own(Path.Combine(parent, $".next-{Guid.NewGuid():N}"));
+        var parent = PrivateFolder.Create(Path.GetDirectoryName(copy)!);
+        var next = PrivateFolder.Create(Path.Combine(parent, $".next-{Guid.NewGuid():N}"));
         foreach (var (file, bytes) in files)
         {
             var path = Path.Combine(next, file);
-            Own(Path.GetDirectoryName(path)!);
+            PrivateFolder.Create(Path.GetDirectoryName(path)!);
             File.WriteAllBytes(path, bytes);
         }
 
@@ -146,12 +147,6 @@ public sealed class PluginLock
             // Another process placed the same bytes at this moment.
             Directory.Delete(next, recursive: true);
         }
-    }
-
-    private static string Own(string folder)
-    {
-        const UnixFileMode mine = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-        return (OperatingSystem.IsWindows() ? Directory.CreateDirectory(folder) : Directory.CreateDirectory(folder, mine)).FullName;
     }
 
     private static string Hash(byte[] bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
