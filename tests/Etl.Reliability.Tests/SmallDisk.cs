@@ -16,7 +16,7 @@ internal sealed class SmallDisk : IAsyncDisposable
         Directory.CreateDirectory(folder);
         if (!OperatingSystem.IsLinux() || await RunAsync("mount", "-t", "tmpfs", "-o", $"size={kilobytes.ToString(CultureInfo.InvariantCulture)}k", "tmpfs", folder) != 0)
         {
-            Assert.Ignore("a tmpfs cannot be mounted here, so the disk cannot be full");
+            Assert.Ignore("to mount a tmpfs, whose size makes the disk full, takes Linux and the right to mount");
         }
 
         return new SmallDisk(folder);
