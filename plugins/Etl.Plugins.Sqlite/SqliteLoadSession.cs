@@ -61,30 +61,9 @@ internal sealed class SqliteLoadSession : IRefusingLoadSession
         }
     }
 
-    public async ValueTask StageAsync(IAsyncEnumerable<RecordBatch> batches, CancellationToken cancel)
-    {
-        await foreach (var batch in batches.WithCancellation(cancel))
-        {
-            await InTurnAsync(() => Stage(batch, null), cancel);
-            _request.FailPoint("sqlite.staged");
-        }
-    }
+    public ValueTask StageAsync(IAsyncEnumerable<RecordBatch> batches, CancellationToken cancel) => WriteAsync(batches, null, cancel);
 
-    public async ValueTask StageAsync(IAsyncEnumerable<RecordBatch> batches, RefuseRow refuse, CancellationToken cancel)
-    {
-        var refused = new List<(int Row, string Reason)>();
-        await foreach (var batch in batches.WithCancellation(cancel))
-        {
-            await InTurnAsync(() => Stage(batch, refused), cancel);
-            foreach (var (row, reason) in refused)
-            {
-                await refuse(batch, row, reason, cancel);
-            }
-
-            refused.Clear();
-            _request.FailPoint("sqlite.staged");
-        }
-    }
+    public ValueTask StageAsync(IAsyncEnumerable<RecordBatch> batches, RefuseRow refuse, CancellationToken cancel) => WriteAsync(batches, refuse, cancel);
 
     public ValueTask<PublishResult> PublishAsync(Checkpoint next, CancellationToken cancel) => InTurnAsync(() => Publish(next, cancel), cancel);
 
@@ -137,9 +116,23 @@ internal sealed class SqliteLoadSession : IRefusingLoadSession
         }
     }
 
-    // Rows that are refused are listed, if there is a list; else they end it.
-    private bool Stage(RecordBatch batch, List<(int Row, string Reason)>? refused)
+    // A refused row is handed back if somebody takes it; else it ends the staging.
+    private async ValueTask WriteAsync(IAsyncEnumerable<RecordBatch> batches, RefuseRow? refuse, CancellationToken cancel)
     {
+        await foreach (var batch in batches.WithCancellation(cancel))
+        {
+            foreach (var (row, reason) in await InTurnAsync(() => Stage(batch, refuse is not null), cancel))
+            {
+                await refuse!(batch, row, reason, cancel);
+            }
+
+            _request.FailPoint("sqlite.staged");
+        }
+    }
+
+    private List<(int Row, string Reason)> Stage(RecordBatch batch, bool refuses)
+    {
+        var refused = new List<(int Row, string Reason)>();
         _session.Execute("begin immediate");
         try
         {
@@ -152,14 +145,14 @@ internal sealed class SqliteLoadSession : IRefusingLoadSession
                 {
                     Insert(row);
                 }
-                catch (EtlException e) when (refused is not null && IsOfRow(e))
+                catch (EtlException e) when (refuses && IsOfRow(e))
                 {
                     refused.Add((row, e.Message));
                 }
             }
 
             _session.Execute("commit");
-            return true;
+            return refused;
 
             void Insert(int row)
             {
