@@ -57,31 +57,56 @@ public sealed record ColumnDescription(string Name, Field Field, string Physical
 
 /// <summary>
 /// A flat store of immutable objects. Keys are relative, '/'-separated, without '..'. Formats are written against this and
-/// know no store; a store knows no format.
+/// know no store; a store knows no format. Every call may be made from several threads at a time.
 /// </summary>
 public interface IObjectStore
 {
     /// <summary>A location that readers of the data use, such as <c>s3://bucket/prefix/</c> or an absolute folder, for reports.</summary>
     Uri Root { get; }
 
-    /// <summary>Writes a whole object from a stream; on failure nothing is visible. An existing object is replaced.</summary>
+    /// <summary>
+    /// Whether <see cref="PutIfAbsentAsync"/> is one atomic step even against other writers. Where it is not, two runs at once can lose each
+    /// other's commit, and a loader's <see cref="LoadPlan.Guarantee"/> says so. Known offline, from the options; <see cref="IConnection.CheckAsync"/>
+    /// probes the store and refuses one that does less than the options say.
+    /// </summary>
+    bool PutIfAbsentIsAtomic { get; }
+
+    /// <summary>
+    /// Writes a whole object from a stream that need not be seekable, in parts where it is large; on failure nothing is visible and no part is
+    /// left. An existing object is replaced.
+    /// </summary>
     ValueTask PutAsync(string key, Stream content, CancellationToken cancel);
 
     /// <summary>
-    /// Writes an object only if there is none: false when there is. The check and the write are one atomic step, which is what the
-    /// log of a lake rests on.
+    /// Writes an object only if there is none: false when there is. The check and the write are one step as far as
+    /// <see cref="PutIfAbsentIsAtomic"/> says, which is what the log of a lake rests on.
     /// </summary>
     ValueTask<bool> PutIfAbsentAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancel);
 
     /// <summary>A stream of the object's bytes, to be disposed by the caller; null when there is none.</summary>
     ValueTask<Stream?> GetAsync(string key, CancellationToken cancel);
 
+    /// <summary>
+    /// A stream of <paramref name="length"/> bytes from <paramref name="offset"/> on, fewer where the object ends sooner, to be disposed by the
+    /// caller; null when there is no such object. The footer and the wanted columns of a Parquet file are read so.
+    /// </summary>
+    ValueTask<Stream?> GetRangeAsync(string key, long offset, long length, CancellationToken cancel);
+
     /// <summary>The object's size in bytes; null when there is none.</summary>
     ValueTask<long?> SizeAsync(string key, CancellationToken cancel);
 
-    /// <summary>Keys that start with <paramref name="prefix"/>, in ordinal order. A hint only: never derive state from a listing alone.</summary>
-    IAsyncEnumerable<string> ListAsync(string prefix, CancellationToken cancel);
+    /// <summary>Objects whose keys start with <paramref name="prefix"/>, in ordinal order of their keys. A hint only: never derive state from a listing alone.</summary>
+    IAsyncEnumerable<StoredObject> ListAsync(string prefix, CancellationToken cancel);
+
+    /// <summary>Copies an object within the store, without passing its bytes through this process where the store can; an existing one is replaced.</summary>
+    ValueTask CopyAsync(string from, string to, CancellationToken cancel);
 
     /// <summary>Deletes an object; none there is no error.</summary>
     ValueTask DeleteAsync(string key, CancellationToken cancel);
 }
+
+/// <summary>An object in a listing.</summary>
+/// <param name="Key">Its key.</param>
+/// <param name="Size">In bytes.</param>
+/// <param name="Modified">When it was written, on the store's clock.</param>
+public sealed record StoredObject(string Key, long Size, DateTimeOffset Modified);

@@ -26,7 +26,7 @@ internal sealed class CsvCommitLog(IObjectStore store, string path, CheckpointKe
     {
         // A listing may lag behind: it says where to start looking, and asking for the next number says where to stop.
         var n = 0L;
-        await foreach (var listed in store.ListAsync(_folder, cancel))
+        await foreach (var (listed, _, _) in store.ListAsync(_folder, cancel))
         {
             if (long.TryParse(Path.GetFileNameWithoutExtension(listed), NumberStyles.None, CultureInfo.InvariantCulture, out var number))
             {

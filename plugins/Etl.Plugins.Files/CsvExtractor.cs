@@ -72,7 +72,7 @@ public sealed class CsvExtractor(CsvExtractOptions options, IObjectStore store) 
 
         var pattern = new Regex($"^{Regex.Escape(options.Path).Replace("\\*", "[^/]*", StringComparison.Ordinal)}$", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking);
         var keys = new List<string>();
-        await foreach (var key in store.ListAsync(options.Path[..star], cancel))
+        await foreach (var (key, _, _) in store.ListAsync(options.Path[..star], cancel))
         {
             if (pattern.IsMatch(key))
             {

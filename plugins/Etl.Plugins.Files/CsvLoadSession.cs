@@ -154,7 +154,7 @@ internal sealed class CsvLoadSession(IObjectStore store, CsvLoadOptions options,
     private async ValueTask DeleteDeadFilesAsync(CsvCommit commit, CancellationToken cancel)
     {
         var dead = new List<string>();
-        await foreach (var key in store.ListAsync(Prefix, cancel))
+        await foreach (var (key, _, _) in store.ListAsync(Prefix, cancel))
         {
             var number = key.AsSpan(Prefix.Length);
             if (number.Length > 20 && long.TryParse(number[..20], NumberStyles.None, CultureInfo.InvariantCulture, out var n)

@@ -16,6 +16,9 @@ public sealed class FileStore(FileStoreOptions options, PluginContext context) :
     public Uri Root => new(_root + Path.DirectorySeparatorChar);
 
     /// <inheritdoc/>
+    public bool PutIfAbsentIsAtomic => true;
+
+    /// <inheritdoc/>
     public ValueTask CheckAsync(CancellationToken cancel)
     {
         if (File.Exists(_root))
@@ -94,6 +97,18 @@ public sealed class FileStore(FileStoreOptions options, PluginContext context) :
     }
 
     /// <inheritdoc/>
+    public async ValueTask<Stream?> GetRangeAsync(string key, long offset, long length, CancellationToken cancel)
+    {
+        var file = await GetAsync(key, cancel);
+        if (file is not null)
+        {
+            file.Position = offset;
+        }
+
+        return file is null ? null : new BoundedStream(file, length);
+    }
+
+    /// <inheritdoc/>
     public ValueTask<long?> SizeAsync(string key, CancellationToken cancel)
     {
         var file = new FileInfo(StoreKey.Resolve(_root, key));
@@ -101,14 +116,21 @@ public sealed class FileStore(FileStoreOptions options, PluginContext context) :
     }
 
     /// <inheritdoc/>
-    public async IAsyncEnumerable<string> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancel)
+    public async IAsyncEnumerable<StoredObject> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancel)
     {
         var slash = prefix.LastIndexOf('/');
         var folder = slash < 0 ? _root : StoreKey.Resolve(_root, prefix[..slash]);
-        foreach (var key in await Task.Run(() => Keys(folder, prefix, cancel), cancel))
+        foreach (var found in await Task.Run(() => Find(folder, prefix, cancel), cancel))
         {
-            yield return key;
+            yield return found;
         }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask CopyAsync(string from, string to, CancellationToken cancel)
+    {
+        await using var content = await GetAsync(from, cancel) ?? throw new EtlException("ETL4533", $"there is no '{from}' to copy in {Display}", "Do not move files while they are read.");
+        await PutAsync(to, content, cancel);
     }
 
     /// <inheritdoc/>
@@ -127,27 +149,27 @@ public sealed class FileStore(FileStoreOptions options, PluginContext context) :
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    private List<string> Keys(string folder, string prefix, CancellationToken cancel)
+    private List<StoredObject> Find(string folder, string prefix, CancellationToken cancel)
     {
-        var keys = new List<string>();
+        var found = new List<StoredObject>();
         if (!Directory.Exists(folder))
         {
-            return keys;
+            return found;
         }
 
         var entries = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint };
-        foreach (var path in Directory.EnumerateFiles(folder, "*", entries))
+        foreach (var file in new DirectoryInfo(folder).EnumerateFiles("*", entries))
         {
             cancel.ThrowIfCancellationRequested();
-            var key = Path.GetRelativePath(_root, path).Replace(Path.DirectorySeparatorChar, '/');
-            if (key.StartsWith(prefix, StringComparison.Ordinal) && !Path.GetFileName(path).StartsWith(StoreKey.TemporaryPrefix, StringComparison.Ordinal))
+            var key = Path.GetRelativePath(_root, file.FullName).Replace(Path.DirectorySeparatorChar, '/');
+            if (key.StartsWith(prefix, StringComparison.Ordinal) && !file.Name.StartsWith(StoreKey.TemporaryPrefix, StringComparison.Ordinal))
             {
-                keys.Add(key);
+                found.Add(new(key, file.Length, file.LastWriteTimeUtc));
             }
         }
 
-        keys.Sort(StringComparer.Ordinal);
-        return keys;
+        found.Sort((a, b) => string.CompareOrdinal(a.Key, b.Key));
+        return found;
     }
 
     // In the same folder, since a rename is atomic only within one file system.

@@ -17,7 +17,7 @@ internal static class Orphans
         }
 
         var orphans = new List<string>();
-        await foreach (var key in store.ListAsync(root, cancel))
+        await foreach (var (key, _, _) in store.ListAsync(root, cancel))
         {
             var name = key[(key.LastIndexOf('/') + 1)..];
             if (name.StartsWith(DataFiles.Prefix, StringComparison.Ordinal) && marks.Exists(m => name.Contains(m, StringComparison.Ordinal)))

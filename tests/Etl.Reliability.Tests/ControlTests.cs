@@ -1,3 +1,4 @@
+using Npgsql;
 using NUnit.Framework;
 
 namespace Etl.Reliability.Tests;
@@ -54,14 +55,19 @@ public sealed class ControlTests
     public async Task A_run_that_was_stopped_beyond_its_lease_publishes_nothing_over_a_newer_one_and_without_the_fence_it_would(bool fence)
     {
         await using var rig = await Rig.CreateAsync("postgres");
-        // By one session: another would end its COPY, and the newer run would drop what it staged.
+        // By one session: then it has staged all when it says so.
         rig.Project.Replace("orders.yaml", "table: orders, mode: upsert", "table: orders, parallelism: 1, mode: upsert");
         await rig.SucceedAsync("first");
         await rig.ChangeAsync();
-        // In the middle of its COPY, whose table the newer run cannot drop.
-        using var zombie = rig.StartAt("load.batch@2:pause,batch_rows=2,lease=1");
-        await zombie.SaysAsync("fail point load.batch");
+        using var zombie = rig.StartAt("postgres.staged:pause,lease=1");
+        await zombie.SaysAsync("fail point postgres.staged");
         await zombie.SignalAsync("STOP");
+        // What it staged is read by somebody, so that the newer run cannot drop it, and there is something to publish.
+        await using var reader = await rig.Server.OpenAsync(rig.Database!);
+        await using var reading = await reader.BeginTransactionAsync();
+        var staged = (await rig.Server.QueryAsync(rig.Database!, "select tablename from pg_tables where schemaname = '_etl' and tablename like 'stg%'")).Single();
+        await using var look = new NpgsqlCommand($"select count(*) from _etl.{staged}", reader, reading);
+        await look.ExecuteScalarAsync();
         await Task.Delay(TimeSpan.FromSeconds(1.5));
         await rig.SourceAsync("update orders set amount = amount + 1, updated_at = '2026-06-01T00:00:00Z' where amount > 0");
         var report = await rig.SucceedAsync("the newer one");
@@ -70,6 +76,7 @@ public sealed class ControlTests
             await rig.Server.ExecuteAsync(rig.Database!, "update _etl.checkpoint set fence = fence - 1, n = n - 1");
         }
 
+        await reading.RollbackAsync();
         await zombie.SignalAsync("CONT");
         await zombie.GoOnAsync();
         var ended = await zombie.EndAsync();

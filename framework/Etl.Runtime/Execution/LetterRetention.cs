@@ -29,7 +29,7 @@ internal static class LetterRetention
     private static async Task<int> DeleteAsync(IObjectStore store, string prefix, HashSet<string> due, CancellationToken cancel)
     {
         var deleted = 0;
-        await foreach (var key in store.ListAsync($"{prefix.TrimEnd('/')}/", cancel))
+        await foreach (var (key, _, _) in store.ListAsync($"{prefix.TrimEnd('/')}/", cancel))
         {
             if (due.Contains(key))
             {

@@ -58,6 +58,11 @@ internal sealed class LoadSession : IRefusingLoadSession
         {
             await staging.WriteAsync(new StagingRequest(_connection, _table, _request.Schema, _key, _options.Schema), batches, refuse, Register, cancel);
         }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedTable)
+        {
+            // Rows go nowhere else, and only a session with a newer fence drops the table under this one.
+            throw new FencedException($"a newer run has taken over {_request.Key} and dropped what this one (fence {Fence.ToString(CultureInfo.InvariantCulture)}) staged");
+        }
         catch (PostgresException e)
         {
             throw PostgresErrors.OfRows(e, _table.ToString());

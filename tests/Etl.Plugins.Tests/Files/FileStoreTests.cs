@@ -136,7 +136,7 @@ public sealed class FileStoreTests
     private async Task<List<string>> ListAsync(string prefix)
     {
         var keys = new List<string>();
-        await foreach (var key in _store.ListAsync(prefix, default))
+        await foreach (var (key, _, _) in _store.ListAsync(prefix, default))
         {
             keys.Add(key);
         }

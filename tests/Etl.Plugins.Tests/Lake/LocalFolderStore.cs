@@ -21,6 +21,8 @@ internal sealed class LocalFolderStore(string folder) : IObjectStore
 
     public Uri Root => new(folder + "/");
 
+    public bool PutIfAbsentIsAtomic { get; set; } = true;
+
     public async ValueTask PutAsync(string key, Stream content, CancellationToken cancel)
     {
         var path = PathOf(key);
@@ -53,14 +55,33 @@ internal sealed class LocalFolderStore(string folder) : IObjectStore
 
     public ValueTask<Stream?> GetAsync(string key, CancellationToken cancel) => ValueTask.FromResult<Stream?>(File.Exists(PathOf(key)) ? File.OpenRead(PathOf(key)) : null);
 
+    public async ValueTask<Stream?> GetRangeAsync(string key, long offset, long length, CancellationToken cancel)
+    {
+        if (!File.Exists(PathOf(key)))
+        {
+            return null;
+        }
+
+        var bytes = await File.ReadAllBytesAsync(PathOf(key), cancel);
+        var start = (int)Math.Min(offset, bytes.Length);
+        return new MemoryStream(bytes, start, (int)Math.Min(length, bytes.Length - start), writable: false);
+    }
+
+    public async ValueTask CopyAsync(string from, string to, CancellationToken cancel)
+    {
+        await using var content = File.OpenRead(PathOf(from));
+        await PutAsync(to, content, cancel);
+    }
+
     public ValueTask<long?> SizeAsync(string key, CancellationToken cancel) => ValueTask.FromResult<long?>(File.Exists(PathOf(key)) ? new FileInfo(PathOf(key)).Length : null);
 
-    public async IAsyncEnumerable<string> ListAsync(string prefix, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
+    public async IAsyncEnumerable<StoredObject> ListAsync(string prefix, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
     {
         await Task.Yield();
         foreach (var key in Keys().Where(k => k.StartsWith(prefix, StringComparison.Ordinal)))
         {
-            yield return key;
+            var file = new FileInfo(PathOf(key));
+            yield return new(key, file.Length, file.LastWriteTimeUtc);
         }
     }
 
