@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Etl.Contracts;
 using Etl.DuckDb;
+using Etl.Runtime.Sql;
 
 namespace Etl.Runtime.Compilation;
 
@@ -11,11 +12,8 @@ internal sealed class LineageSql : IDisposable
     // A long chain of CASE is as deep as it is long.
     private static readonly JsonDocumentOptions Deep = new() { MaxDepth = 4096 };
 
-    private readonly DuckDatabase _database = DuckDatabase.Open(null, new DuckSettings { Threads = 1 });
-    private readonly DuckConnection _connection;
+    private readonly DuckConnection _connection = OfflineDatabase.Connect();
     private HashSet<string>? _aggregates;
-
-    public LineageSql() => _connection = _database.Connect();
 
     /// <summary>The tree of a SELECT that binds; nothing is executed.</summary>
     public JsonObject Parse(string sql)
@@ -28,11 +26,7 @@ internal sealed class LineageSql : IDisposable
     public bool IsAggregate(string function) => (_aggregates ??=
         [.. _connection.QueryRows("SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE function_type = 'aggregate'").Select(r => r[0]!)]).Contains(function.ToLowerInvariant());
 
-    public void Dispose()
-    {
-        _connection.Dispose();
-        _database.Dispose();
-    }
+    public void Dispose() => _connection.Dispose();
 }
 
 /// <summary>A construct that is not followed; the stage that holds it is opaque.</summary>
