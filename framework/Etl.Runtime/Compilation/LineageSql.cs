@@ -1,6 +1,4 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
-using Etl.Contracts;
 using Etl.DuckDb;
 using Etl.Runtime.Sql;
 
@@ -9,18 +7,11 @@ namespace Etl.Runtime.Compilation;
 /// <summary>DuckDB's own parser, as JSON, and what has to be known of its functions.</summary>
 internal sealed class LineageSql : IDisposable
 {
-    // A long chain of CASE is as deep as it is long.
-    private static readonly JsonDocumentOptions Deep = new() { MaxDepth = 4096 };
-
     private readonly DuckConnection _connection = OfflineDatabase.Connect();
     private HashSet<string>? _aggregates;
 
     /// <summary>The tree of a SELECT that binds; nothing is executed.</summary>
-    public JsonObject Parse(string sql)
-    {
-        var text = _connection.QueryText($"SELECT json_serialize_sql({SqlText.Literal(sql)}, skip_null := true, skip_empty := true)::VARCHAR")!;
-        return JsonNode.Parse(text, documentOptions: Deep)!["statements"]![0]!["node"]!.AsObject();
-    }
+    public JsonObject Parse(string sql) => SqlSyntax.Parse(_connection, sql)!;
 
     /// <summary>Whether a function sees several rows.</summary>
     public bool IsAggregate(string function) => (_aggregates ??=

@@ -42,6 +42,9 @@ internal sealed class TypeBinder : IDisposable
         return (new Schema(fields, null), string.Join(", ", select));
     }
 
+    /// <summary>What a query keeps of its inputs' promises.</summary>
+    public QueryPromises PromisesOf(string sql, IReadOnlyDictionary<string, RowSchema> inputs) => QueryPromises.Of(SqlSyntax.Parse(_connection, sql), inputs);
+
     /// <summary>Whether an expression over counts binds; throws <see cref="DuckException"/> otherwise.</summary>
     public void BindExpression(string sql, IReadOnlyDictionary<string, object> parameters) => _connection.DescribeColumns(sql, parameters);
 
