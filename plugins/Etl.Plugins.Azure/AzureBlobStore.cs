@@ -72,7 +72,8 @@ public sealed class AzureBlobStore : IConnection, IObjectStore
             }
             catch (RequestFailedException e) when (e.ErrorCode == BlobErrorCode.BlobAlreadyExists || e.ErrorCode == BlobErrorCode.ConditionNotMet)
             {
-                return false;
+                // Perhaps by this very call, when its first answer was lost and it was sent again.
+                return await HoldsAsync(blob, content, cancel);
             }
         });
     }
@@ -123,7 +124,7 @@ public sealed class AzureBlobStore : IConnection, IObjectStore
         }));
         if (copied is null)
         {
-            throw new EtlException("ETL4594", $"there is no '{from}' to copy in {Display}", "Do not move or delete objects while they are read.");
+            throw new EtlException("ETL4533", $"there is no '{from}' to copy in {Display}", "Do not move files while they are read.");
         }
     }
 
@@ -135,9 +136,13 @@ public sealed class AzureBlobStore : IConnection, IObjectStore
     }
 
     /// <inheritdoc/>
+    public ValueTask DiscardUnfinishedAsync(string prefix, Func<StoredObject, bool> isDead, CancellationToken cancel) =>
+        ValueTask.CompletedTask; // The service drops blocks that no list took by itself, within a week, and has no call to drop them sooner.
+
+    /// <inheritdoc/>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    private BlockBlobClient Blob(string key) => _container.Value.GetBlockBlobClient(ObjectKey.Resolve(_prefix, key));
+    private BlockBlobClient Blob(string key) => _container.Value.GetBlockBlobClient(_prefix + string.Join('/', ObjectKey.Split(key)));
 
     private AsyncPageable<BlobItem> List(string prefix) =>
         _container.Value.GetBlobsAsync(new GetBlobsOptions { Prefix = _prefix + prefix, Traits = BlobTraits.Metadata });
@@ -156,6 +161,12 @@ public sealed class AzureBlobStore : IConnection, IObjectStore
                 return Stream.Null;
             }
         }));
+    }
+
+    private static async Task<bool> HoldsAsync(BlockBlobClient blob, ReadOnlyMemory<byte> content, CancellationToken cancel)
+    {
+        var there = await IfThereAsync(async () => (await blob.DownloadContentAsync(cancel)).Value.Content);
+        return there?.ToMemory().Span.SequenceEqual(content.Span) == true;
     }
 
     private async Task<T> AskAsync<T>(Func<Task<T>> ask)
@@ -203,7 +214,7 @@ public sealed class AzureBlobStore : IConnection, IObjectStore
         }
         catch (FormatException e)
         {
-            throw new EtlException("ETL4591", $"the account_key of {Display} is no key: it is not Base64", "Copy the key again from the account's access keys.", e);
+            throw new EtlException("ETL4590", $"the account_key of {Display} is no key: it is not Base64", "Copy the key again from the account's access keys.", e);
         }
     }
 }

@@ -37,14 +37,14 @@ internal static class AzureErrors
         return answer switch
         {
             { Status: 0 } => new(
-                "ETL4590", $"{display} cannot be reached: {Deepest(answer).Message}", "Check account and endpoint, and that the address can be reached from here.", error),
+                "ETL4592", $"{display} cannot be reached: {Deepest(answer).Message}", "Check account and endpoint, and that the address can be reached from here.", error),
             { Status: 401 or 403 } => new(
-                "ETL4591", $"{display} refused the credentials ({Reason(answer)})", options.SasToken is null
+                "ETL4590", $"{display} refused the credentials ({Reason(answer)})", options.SasToken is null
                     ? "Check account and account_key, and this machine's clock."
                     : "Check sas_token: its dates, and its rights to read, list, create, write and delete in this container.", error),
             { ErrorCode: "ContainerNotFound" } => new(
-                "ETL4592", $"there is no container '{options.Container}' in the account '{options.Account}'", "Correct container, or create it.", error),
-            _ => new("ETL4595", $"{display} refused a request ({Reason(answer)})", "The run can be repeated. If it fails again, look at the account's logs.", error),
+                "ETL4591", $"there is no container '{options.Container}' in the account '{options.Account}'", "Correct container, or create it.", error),
+            _ => new("ETL4596", $"{display} refused a request ({Reason(answer)})", "The run can be repeated. If it fails again, look at the account's logs.", error),
         };
     }
 

@@ -1,3 +1,4 @@
+using Etl.EndToEnd.Tests;
 using NUnit.Framework;
 
 namespace Etl.Plugins.Tests;
@@ -7,13 +8,7 @@ internal static class Golden
 {
     public static void Check(string name, string actual)
     {
-        var root = new DirectoryInfo(TestContext.CurrentContext.TestDirectory);
-        while (!File.Exists(Path.Combine(root.FullName, "global.json")))
-        {
-            root = root.Parent ?? throw new DirectoryNotFoundException("no folder above the tests holds global.json");
-        }
-
-        var path = Path.Combine(root.FullName, "tests", "golden", name);
+        var path = Path.Combine(RepositoryFolder.Path, "tests", "golden", name);
         if (Environment.GetEnvironmentVariable("ETL_GOLDEN") == "write")
         {
             File.WriteAllText(path, actual);

@@ -9,17 +9,13 @@ public sealed class FileStoreLawsTests : ObjectStoreLaws
 {
     private string _folder = null!;
 
-    protected override string NoKey => "ETL4530";
-
-    protected override string NothingToCopy => "ETL4533";
-
     [TearDown]
     public void Drop() => Directory.Delete(_folder, recursive: true);
 
-    protected override IConnection OpenNew()
+    protected override Task<IConnection> OpenNewAsync()
     {
         _folder = Directory.CreateTempSubdirectory("etl-files-").FullName;
-        return new FileStore(new FileStoreOptions { Root = "lake" }, new(_folder, Path.Combine(_folder, ".etl"), 256L << 20, TimeProvider.System));
+        return Task.FromResult<IConnection>(new FileStore(new FileStoreOptions { Root = "lake" }, new(_folder, Path.Combine(_folder, ".etl"), 256L << 20, TimeProvider.System)));
     }
 
     protected override Task<int> OpenUploadsAsync() =>
