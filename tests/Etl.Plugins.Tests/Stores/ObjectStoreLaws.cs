@@ -1,6 +1,6 @@
-using System.Security.Cryptography;
 using System.Text;
 using Etl.Contracts;
+using Etl.Plugins.Tests.Lake;
 using NUnit.Framework;
 using static Etl.Plugins.Tests.TypedRows;
 
@@ -9,6 +9,9 @@ namespace Etl.Plugins.Tests.Stores;
 /// <summary>What each object store owes to the formats that are written on it. A class for each store says how to reach it.</summary>
 public abstract class ObjectStoreLaws
 {
+    // More than two parts of any store, and no multiple of a part.
+    private const int Large = 25_000_003;
+
     private IConnection _connection = null!;
 
     /// <summary>A connection to a place of this store that nothing is in yet.</summary>
@@ -216,49 +219,32 @@ public abstract class ObjectStoreLaws
     public async Task A_put_that_is_cancelled_leaves_nothing()
     {
         using var stop = new CancellationTokenSource();
-        await using var content = new MadeStream(1, Large) { At = read => stop.CancelAfter(read > 18_000_000 ? 0 : Timeout.Infinite) };
+        await using var content = new MadeStream(1, Large) { At = CancelLate };
         Thrown<OperationCanceledException>(async () => await Store.PutAsync("fresh", content, stop.Token));
         Assert.That(await Store.KeysAsync(""), Is.Empty);
         Assert.That(await OpenUploadsAsync(), Is.Zero);
-    }
 
-    // More than two parts of any store, and no multiple of a part.
-    private const int Large = 25_000_003;
-}
-
-/// <summary>Texts and digests in and out of a store.</summary>
-internal static class StoreText
-{
-    public static async Task PutTextAsync(this IObjectStore store, string key, string text)
-    {
-        using var content = new MemoryStream(Encoding.UTF8.GetBytes(text), writable: false);
-        await store.PutAsync(key, content, default);
-    }
-
-    public static async Task<string> TextAsync(this IObjectStore store, string key) => await TextOfAsync((await store.GetAsync(key, default))!);
-
-    public static async Task<string> RangeAsync(this IObjectStore store, string key, long offset, long length) => await TextOfAsync((await store.GetRangeAsync(key, offset, length, default))!);
-
-    public static async Task<string> DigestAsync(this IObjectStore store, string key)
-    {
-        await using var content = (await store.GetAsync(key, default))!;
-        return Convert.ToHexString(await SHA256.HashDataAsync(content));
-    }
-
-    public static async Task<List<string>> KeysAsync(this IObjectStore store, string prefix)
-    {
-        var keys = new List<string>();
-        await foreach (var item in store.ListAsync(prefix, default))
+        void CancelLate(int read)
         {
-            keys.Add(item.Key);
+            if (read > 18_000_000)
+            {
+                stop.Cancel();
+            }
+        }
+    }
+
+    [Test]
+    public async Task A_lake_that_is_kept_on_it_follows_the_protocol_and_holds_what_was_loaded()
+    {
+        var table = new LakeTable(LakeTable.Upsert()) { Elsewhere = Store };
+        await table.LoadAsync([new Order(1, 1, "kept", 100), new Order(2, 1, "to move", 200), new Order(3, 2, "to go", 300)]);
+        await table.LoadAsync([new Order(2, 2, "moved", 250), new Order(3, 2, null, 300, IsDeleted: true)], schema: LakeTable.OrderChanges);
+        await foreach (var stored in Store.ListAsync("", default))
+        {
+            await using var content = (await Store.GetAsync(stored.Key, default))!;
+            await table.Store.PutAsync(stored.Key, content, default);
         }
 
-        return keys;
-    }
-
-    private static async Task<string> TextOfAsync(Stream stream)
-    {
-        using var reader = new StreamReader(stream);
-        return await reader.ReadToEndAsync();
+        Assert.That(table.Read(), Is.EqualTo(LakeTable.Text([new Order(1, 1, "kept", 100), new Order(2, 2, "moved", 250)])));
     }
 }
