@@ -7,7 +7,7 @@ internal sealed class MadeStream(int seed, int length) : Stream
 {
     public const string Broke = "the source broke";
 
-    private readonly Random _random = new(seed);
+    private readonly byte[] _pattern = Pattern(seed);
     private int _read;
 
     /// <summary>Bytes after which reading fails.</summary>
@@ -44,13 +44,9 @@ internal sealed class MadeStream(int seed, int length) : Stream
             throw new IOException(Broke);
         }
 
-        // The bytes must not depend on how they are asked for, and Random fills whole words.
-        var piece = buffer[..Math.Min(Math.Min(buffer.Length, 65_536), length - _read)];
-        foreach (ref var value in piece)
-        {
-            value = (byte)_random.Next();
-        }
-
+        var from = _read % _pattern.Length;
+        var piece = buffer[..Math.Min(Math.Min(buffer.Length, _pattern.Length - from), length - _read)];
+        _pattern.AsSpan(from, piece.Length).CopyTo(piece);
         _read += piece.Length;
         return piece.Length;
     }
@@ -74,4 +70,12 @@ internal sealed class MadeStream(int seed, int length) : Stream
     public override void SetLength(long value) => throw new NotSupportedException();
 
     public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    // Of a prime length, so that no two parts of an object are equal.
+    private static byte[] Pattern(int seed)
+    {
+        var bytes = new byte[99_991];
+        new Random(seed).NextBytes(bytes);
+        return bytes;
+    }
 }
