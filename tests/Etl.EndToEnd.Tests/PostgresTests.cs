@@ -205,6 +205,52 @@ public sealed class PostgresTests
         Assert.That((emptied.ExitCode, emptied.Out.Contains("ETL4474", StringComparison.Ordinal)), Is.EqualTo((1, true)), emptied.ToString());
     }
 
+    [Test]
+    public async Task A_row_that_is_held_back_for_a_late_transaction_is_not_taken_for_a_deleted_one()
+    {
+        const string Database = "reconciled_view";
+        using var project = await ShopAsync(Database);
+        await ExecuteAsync(Database, "create table public.t (id bigint primary key, v int not null, at timestamptz not null default now()); insert into public.t select g, 0 from generate_series(1, 3) g; create view public.items as select * from public.t");
+        project.Write("shop.items.yaml",
+            """
+            apiVersion: v3.0.2
+            kind: DataContract
+            id: shop.items
+            version: "1.0.0"
+            status: active
+            schema:
+              - name: items
+                logicalType: object
+                properties:
+                  - { name: id, logicalType: integer, required: true, primaryKey: true, primaryKeyPosition: 1, customProperties: [{ property: arrowType, value: int64 }] }
+                  - { name: v, logicalType: integer, customProperties: [{ property: arrowType, value: int32 }] }
+                  - { name: at, logicalType: timestamp }
+            """);
+        project.Write("items.yaml",
+            """
+            apiVersion: etl/v1
+            pipeline: items
+            stages:
+              - { id: items, extract: table, connection: shop, contract: shop.items.yaml, with: { table: items, incremental: { cursor: at, key: [id], exact: hold_back } } }
+              - { id: copy, load: table, from: items, connection: shop, with: { table: copied, mode: upsert, key: [id] } }
+            """);
+        await Task.Delay(1500);
+        await project.ReportAsync("run", "items.yaml", "--env", "postgres");
+        Assert.That(await QueryAsync(Database, "select count(*)::text from public.copied"), Is.EqualTo(new[] { "3" }));
+
+        await using var late = await OpenAsync(Database);
+        await using var transaction = await late.BeginTransactionAsync();
+        await using var insert = new NpgsqlCommand("insert into public.t values (4, 0)", late);
+        await insert.ExecuteNonQueryAsync();
+        await ExecuteAsync(Database, "update public.t set v = 1, at = now() where id = 1; delete from public.t where id = 2");
+        var load = (await project.ReportAsync("reconcile", "items.yaml", "--env", "postgres", "--repair"))["loads"]![0]!;
+        Assert.That((load["inserted"]!.GetValue<int>(), load["updated"]!.GetValue<int>(), load["deleted"]!.GetValue<int>()), Is.EqualTo((0, 1, 1)));
+        await transaction.CommitAsync();
+        await Task.Delay(1500);
+        await project.ReportAsync("run", "items.yaml", "--env", "postgres");
+        Assert.That(await QueryAsync(Database, "select id || ' ' || v from public.copied order by id"), Is.EqualTo(new[] { "1 1", "3 0", "4 0" }));
+    }
+
     private async Task WriteItemsAsync(string database, int writer, CancellationToken stop)
     {
         var random = new Random(writer);

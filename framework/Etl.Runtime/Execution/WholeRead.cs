@@ -16,28 +16,24 @@ internal sealed class WholeRead(IExtractor extractor, Func<CancellationToken, IR
 
     public async ValueTask<IExtraction> OpenAsync(ExtractRequest request, CancellationToken cancel)
     {
-        var pending = false;
         if (request.From is not null)
         {
-            // What reads on from the position also refuses another system, or one that is behind it: a standby, or a restored copy, whose missing rows are not deleted ones.
-            await using var increment = await extractor.OpenAsync(request, cancel);
-            pending = increment.Splits.Count > 0;
+            // Who would read on from the position refuses another system, or one that is behind it: what a standby or a restored copy lacks was not deleted.
+            await (await extractor.OpenAsync(request, cancel)).DisposeAsync();
         }
 
-        var whole = await extractor.OpenAsync(request with { From = null, Once = false }, cancel);
+        var whole = await extractor.OpenAsync(request with { From = null, Once = false, Whole = true }, cancel);
         var taps = openTaps(cancel);
+        var extraction = new Extraction(whole, taps);
         if (whole.Splits.Count == 0)
         {
-            foreach (var tap in taps)
-            {
-                await tap.CompleteAsync();
-            }
+            await extraction.CompleteAsync();
         }
 
-        return new Extraction(whole, taps, pending);
+        return extraction;
     }
 
-    private sealed class Extraction(IExtraction whole, IReadOnlyList<KeyTap> taps, bool pending) : IExtraction
+    private sealed class Extraction(IExtraction whole, IReadOnlyList<KeyTap> taps) : IExtraction
     {
         private int _read;
 
@@ -47,8 +43,7 @@ internal sealed class WholeRead(IExtractor extractor, Func<CancellationToken, IR
 
         public long? EstimatedRows => whole.EstimatedRows;
 
-        public IReadOnlyList<string> Warnings =>
-            pending ? [.. whole.Warnings, "the source may have changed since the last run; such rows are counted as missing or different too, and the next run reads them"] : whole.Warnings;
+        public IReadOnlyList<string> Warnings => whole.Warnings;
 
         public async IAsyncEnumerable<RecordBatch> ReadAsync(Split split, [EnumeratorCancellation] CancellationToken cancel)
         {
@@ -64,10 +59,15 @@ internal sealed class WholeRead(IExtractor extractor, Func<CancellationToken, IR
 
             if (Interlocked.Increment(ref _read) == whole.Splits.Count)
             {
-                foreach (var tap in taps)
-                {
-                    await tap.CompleteAsync();
-                }
+                await CompleteAsync();
+            }
+        }
+
+        public async ValueTask CompleteAsync()
+        {
+            foreach (var tap in taps)
+            {
+                await tap.CompleteAsync();
             }
         }
 
