@@ -45,6 +45,12 @@ public sealed record ExtractRequest(
 {
     /// <summary>A target adds each row that comes, so none may come in two increments. A target with a key takes a row again without harm, which may be cheaper.</summary>
     public bool Once { get; init; }
+
+    /// <summary>
+    /// Every row that the source has now is asked for, as for a null <see cref="From"/>, and also what an increment would leave to a later one: a row that does not come
+    /// counts as gone. <see cref="IExtraction.Reached"/> means nothing then.
+    /// </summary>
+    public bool Whole { get; init; }
 }
 
 /// <summary>
