@@ -21,7 +21,8 @@ internal sealed record LoadHold(LoadNode Node, ILoadSession Session, PublishCloc
         {
             try
             {
-                return new LoadHold(load, await load.Loader.OpenAsync(request, cancel), clock);
+                var opening = request;
+                return new LoadHold(load, await settings.Activity.DoAsync(load.Id, "open", () => load.Loader.OpenAsync(opening, cancel).AsTask()), clock);
             }
             catch (LeaseHeldException held) when (request.GoneOwner is null && ProcessIdentity.Parse(held.Owner)?.IsGone() == true)
             {

@@ -47,6 +47,9 @@ public sealed record RunSettings
     /// <summary>Called from many threads.</summary>
     public Action<RunProgress> Progress { get; init; } = _ => { };
 
+    /// <summary>What its stages are at.</summary>
+    internal StageActivity Activity { get; } = new();
+
     /// <summary>Those of the environment, except in tests that rehearse crashes in their own process.</summary>
     internal FailPoints FailPoints { get; init; } = FailPoints.Current;
 
