@@ -16,7 +16,7 @@ internal sealed record LoadHold(LoadNode Node, ILoadSession Session, PublishCloc
         var clock = new PublishClock(settings.Time);
         var request = new LoadRequest(
             pipeline.KeyOf(load), load.Schema, settings.RunId, settings.FullRefresh,
-            settings.Process.ToString(), LeaseKeeper.LeaseFor, settings.FailPoints.Hit) { Step = clock.Step, GoneRuns = settings.GoneRuns };
+            settings.Process.ToString(), LeaseKeeper.LeaseFor, settings.FailPoints.Hit) { Step = clock.Step, GoneRuns = settings.GoneRuns, Restores = settings.FullRefresh || settings.Restores };
         while (true)
         {
             try
