@@ -8,7 +8,7 @@ namespace Etl.Plugins.Files;
 /// One run's hold on one folder. Rows are staged in a local file; publishing puts it beside the others under a name of its own,
 /// then writes the checkpoint of the next number, which nobody else can.
 /// </summary>
-internal sealed class CsvLoadSession(IObjectStore store, CsvLoadOptions options, LoadRequest request, CsvCommitLog log, CsvCommit? last, string spoolFolder) : ILoadSession
+internal sealed class CsvLoadSession(IObjectStore store, CsvLoadOptions options, LoadRequest request, CsvCommitLog log, CsvCommit? last, IReadOnlyList<string> lost, string spoolFolder) : ILoadSession
 {
     private readonly SemaphoreSlim _turn = new(1, 1);
     private readonly string _spool = Path.Combine(spoolFolder, $"{request.Key.ShortName}-{Guid.NewGuid():N}.csv");
@@ -128,14 +128,11 @@ internal sealed class CsvLoadSession(IObjectStore store, CsvLoadOptions options,
 
         Writer().Flush();
         await _file!.DisposeAsync();
-        var key = string.Create(CultureInfo.InvariantCulture, $"{Prefix}{next.N:D20}-{next.BatchId}.csv");
+        var key = CsvFileName.Of(options.Path, next);
         await using var content = new FileStream(_spool, FileMode.Open, FileAccess.Read, FileShare.Read);
         await store.PutAsync(key, content, cancel);
         return key;
     }
-
-    // Two loads may share a folder: each knows its own files by this.
-    private string Prefix => $"{options.Path}/{request.Key.ShortName}-";
 
     private async ValueTask<bool> CommitAsync(CsvCommit commit, CancellationToken cancel)
     {
@@ -150,15 +147,14 @@ internal sealed class CsvLoadSession(IObjectStore store, CsvLoadOptions options,
     }
 
     // Files of runs that lost this number, and after a replace all older ones. Those of a higher number belong to a run that may
-    // still commit them.
+    // still commit them, except those that a full refresh found without a checkpoint.
     private async ValueTask DeleteDeadFilesAsync(CsvCommit commit, CancellationToken cancel)
     {
         var dead = new List<string>();
-        await foreach (var (key, _, _) in store.ListAsync(Prefix, cancel))
+        await foreach (var (key, _, _) in store.ListAsync(CsvFileName.Prefix(options.Path, request.Key), cancel))
         {
-            var number = key.AsSpan(Prefix.Length);
-            if (number.Length > 20 && long.TryParse(number[..20], NumberStyles.None, CultureInfo.InvariantCulture, out var n)
-                && (n < commit.From || (n == commit.Checkpoint.N && key != commit.File)))
+            if (CsvFileName.EpochOf(key, options.Path, request.Key) is { } n
+                && (n < commit.From || (n == commit.Checkpoint.N && key != commit.File) || (Replaces && lost.Contains(key))))
             {
                 dead.Add(key);
             }

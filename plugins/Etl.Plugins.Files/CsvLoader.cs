@@ -92,6 +92,30 @@ public sealed class CsvLoader(CsvLoadOptions options, IObjectStore store, Plugin
     public async ValueTask<ILoadSession> OpenAsync(LoadRequest request, CancellationToken cancel)
     {
         var log = new CsvCommitLog(store, options.Path, request.Key);
-        return new CsvLoadSession(store, options, request, log, await log.LastAsync(request, cancel), Path.Combine(context.StateFolder, "csv"));
+        var last = await log.LastAsync(request, cancel);
+        var lost = await LostAsync(log, last?.Checkpoint.N ?? 0, request, cancel);
+        return new CsvLoadSession(store, options, request, log, last, lost, Path.Combine(context.StateFolder, "csv"));
+    }
+
+    // A run writes the file of the next epoch before it commits it, and no later one: what is there beyond was committed, and its checkpoint is gone.
+    private async ValueTask<IReadOnlyList<string>> LostAsync(CsvCommitLog log, long n, LoadRequest request, CancellationToken cancel)
+    {
+        var lost = new List<(string Key, long N)>();
+        await foreach (var (key, _, _) in store.ListAsync(CsvFileName.Prefix(options.Path, request.Key), cancel))
+        {
+            if (CsvFileName.EpochOf(key, options.Path, request.Key) is { } epoch && epoch > n + 1)
+            {
+                lost.Add((key, epoch));
+            }
+        }
+
+        // Another run may have committed meanwhile; it shuts this one out.
+        if (lost.Count == 0 || await log.ReadAsync(n + 1, null, cancel) is not null)
+        {
+            return [];
+        }
+
+        request.RequireNewest(n, lost.Max(f => f.N), hasPosition: false);
+        return [.. lost.Select(f => f.Key)];
     }
 }
