@@ -52,9 +52,13 @@ internal sealed class ParquetColumnReader
             => ReadAsync<int>(rows, static (b, v) => b.Append(v), cancel),
         (TimestampType, PhysicalType.INT64) when _element.LogicalType?.TIMESTAMP?.Unit.MICROS is not null || _element.ConvertedType == ConvertedType.TIMESTAMP_MICROS
             => ReadAsync<long>(rows, static (b, v) => b.Append(v), cancel),
+        (TimestampType, PhysicalType.INT64) when _element.LogicalType?.TIMESTAMP?.Unit.MILLIS is not null || _element.ConvertedType == ConvertedType.TIMESTAMP_MILLIS
+            => ReadAsync<long>(rows, (b, v) => b.Append(FromMillis(v)), cancel),
+        (TimestampType, PhysicalType.INT64) when _element.LogicalType?.TIMESTAMP?.Unit.NANOS is not null => ReadAsync<long>(rows, (b, v) => b.Append(FromNanos(v)), cancel),
         (Time64Type, PhysicalType.INT64) when _element.LogicalType?.TIME?.Unit.MICROS is not null || _element.ConvertedType == ConvertedType.TIME_MICROS
             => ReadAsync<long>(rows, static (b, v) => b.Append(v), cancel),
         (FloatType, PhysicalType.FLOAT) => ReadAsync<float>(rows, static (b, v) => b.Append(v), cancel),
+        (DoubleType, PhysicalType.FLOAT) => ReadAsync<float>(rows, static (b, v) => b.Append((double)v), cancel),
         (DoubleType, PhysicalType.DOUBLE) => ReadAsync<double>(rows, static (b, v) => b.Append(v), cancel),
         (Decimal128Type d, PhysicalType.INT32) when IsDecimal(d) => ReadAsync<int>(rows, static (b, v) => b.Append((Int128)v), cancel),
         (Decimal128Type d, PhysicalType.INT64) when IsDecimal(d) => ReadAsync<long>(rows, static (b, v) => b.Append((Int128)v), cancel),
@@ -168,6 +172,10 @@ internal sealed class ParquetColumnReader
     private bool IsInteger() => _element.LogicalType is null or { INTEGER.IsSigned: true } && _element.ConvertedType is null or ConvertedType.INT_8 or ConvertedType.INT_16 or ConvertedType.INT_32 or ConvertedType.INT_64;
 
     private bool IsDecimal(Decimal128Type type) => (_element.Scale ?? 0) == type.Scale && _element.Precision <= type.Precision;
+
+    private long FromMillis(long millis) => Math.Abs(millis) <= long.MaxValue / 1000 ? millis * 1000 : throw Mismatch("a time beyond what microseconds reach");
+
+    private long FromNanos(long nanos) => nanos % 1000 == 0 ? nanos / 1000 : throw Mismatch("a time with parts of a microsecond");
 
     private static Int128 BigEndian(ReadOnlySpan<byte> bytes)
     {

@@ -11,9 +11,12 @@ internal sealed class FolderColumns : IDisposable
     private readonly Dictionary<int, RecordBatch> _values = [];
 
     /// <summary>Of a file, for the columns of <paramref name="schema"/>. ETL4535: a folder's value is not of its column's type.</summary>
-    public FolderColumns(string key, Schema schema)
+    public FolderColumns(string key, Schema schema) : this(key, Folders.Of(key), schema) { }
+
+    /// <summary>The same for values that something else than the key gives.</summary>
+    public FolderColumns(string key, IEnumerable<(string Column, string? Value)> values, Schema schema)
     {
-        foreach (var (name, text) in Folders.Of(key))
+        foreach (var (name, text) in values)
         {
             var column = schema.FieldsList.ToList().FindIndex(f => f.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
             if (column >= 0)

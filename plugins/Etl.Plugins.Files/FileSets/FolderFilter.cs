@@ -30,14 +30,12 @@ internal sealed partial class FolderFilter
     }
 
     /// <summary>Whether a file's folders meet all conditions. ETL4535: it lies in no folder of that column, or in one with another type.</summary>
-    public bool Admits(string key)
-    {
-        if (_conditions.Count == 0)
-        {
-            return true;
-        }
+    public bool Admits(string key) => _conditions.Count == 0 || Admits(key, [.. Folders.Of(key)]);
 
-        var folders = Folders.Of(key).ToList();
+    /// <summary>The same for values that something else than the key gives.</summary>
+    public bool Admits(string key, IReadOnlyList<(string Column, string? Value)> values)
+    {
+        var folders = values.ToList();
         return _conditions.All(c =>
         {
             var folder = folders.FindIndex(f => f.Column.Equals(c.Field.Name, StringComparison.OrdinalIgnoreCase));
