@@ -20,7 +20,7 @@ public enum OnMissingColumn
     Fail,
 
     /// <summary>NULL in its rows.</summary>
-    Null,
+    AsNull,
 }
 
 /// <summary>Rules of <see cref="ParquetExtractOptions"/>.</summary>
@@ -42,7 +42,7 @@ public sealed class ParquetExtractor(ParquetExtractOptions options, IObjectStore
     public async ValueTask<IExtraction> OpenAsync(ExtractRequest request, CancellationToken cancel)
     {
         var selection = await _source.SelectAsync(request, cancel);
-        var pieces = new ParquetPieces(store, request, options.OnMissing == OnMissingColumn.Null);
+        var pieces = new ParquetPieces(store, request, options.OnMissing == OnMissingColumn.AsNull);
         var (splits, rows) = await pieces.PlanAsync([.. selection.Files.Select(f => new ParquetObject(f.Key, f.Size, [.. Folders.Of(f.Key)]))], cancel);
         return new ParquetExtraction(pieces, splits, rows, selection.Reached, selection.Warnings);
     }

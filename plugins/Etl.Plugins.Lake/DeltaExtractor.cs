@@ -60,9 +60,12 @@ public sealed class DeltaExtractor(DeltaExtractOptions options, IObjectStore sto
     private readonly string _root = PartitionLayout.RootOf(options.Path);
 
     /// <inheritdoc/>
-    public ExtractorCapabilities Capabilities => new(Kind, options.Incremental is not null, Guarantee, Kind) { MayRepeat = options.Incremental == DeltaIncrement.Rewrites };
+    public ExtractorCapabilities Capabilities => new(Kind, options.Incremental is not null, Guarantee, Fingerprint) { MayRepeat = options.Incremental == DeltaIncrement.Rewrites };
 
     private string Kind => options.Incremental is { } increment ? $"delta.{increment.ToString().ToLowerInvariant()}/1" : "delta/1";
+
+    // A version is had whole or not at all: of other partitions its rows would be missing.
+    private string Fingerprint => Kind + string.Concat(options.Partitions.Select(p => $" {p.Key}={p.Value}"));
 
     private string Guarantee => options.Incremental switch
     {

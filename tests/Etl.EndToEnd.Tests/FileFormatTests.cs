@@ -46,6 +46,8 @@ public sealed class FileFormatTests
           - { id: json, load: json, from: events, connection: files, with: { path: json, mode: append, compression: gzip } }
         """;
 
+    private const string Line = "concat_ws('|', id, coalesce(cast(amount as varchar), ''), coalesce(city, ''), coalesce(body, ''), cast(dt as varchar))";
+
     [Test]
     public async Task Compressed_JSON_in_folders_is_read_once_and_written_as_a_table_and_in_two_formats()
     {
@@ -63,13 +65,76 @@ public sealed class FileFormatTests
         Assert.That(Directory.GetFiles(project.PathOf("files/csv"), "*.csv.zst"), Has.Length.EqualTo(2));
     }
 
+    [Test]
+    public async Task The_example_reads_JSON_into_a_lake_and_a_report_out_of_it()
+    {
+        using var project = ProjectFolder.Example("files");
+        var first = await project.ReportAsync("run", "clicks.yaml");
+        Assert.That(first["loads"]![0]!["inserted"]!.GetValue<long>(), Is.EqualTo(4));
+        await project.ReportAsync("run", "visits.yaml");
+        CheckReport(project, "2026-01-01|/|2|2|4.00", "2026-01-01|/prices|1|1|41.50", "2026-01-02|/prices|1|1|12.00");
+
+        project.Write("inbox/clicks/day=2026-01-01/app-1.json", "{\"id\":6,\"page\":\"/\",\"visitor\":{\"id\":\"d1\"},\"seconds\":0.5}");
+        var second = await project.ReportAsync("run", "clicks.yaml");
+        Assert.That(second["loads"]![0]!["inserted"]!.GetValue<long>(), Is.EqualTo(1));
+        await project.ReportAsync("run", "visits.yaml");
+        CheckReport(project, "2026-01-01|/|3|3|4.50", "2026-01-01|/prices|1|1|41.50", "2026-01-02|/prices|1|1|12.00");
+
+        project.Write("inbox/clicks/day=2026-01-01/web-1.json", "{\"id\":7,\"page\":\"/\"}");
+        var changed = await project.RunAsync("run", "clicks.yaml");
+        Assert.That(changed.ExitCode, Is.Not.Zero);
+        Assert.That(changed.ToString(), Does.Contain("ETL4534").And.Contain("'clicks/day=2026-01-01/web-1.json' was written at"));
+    }
+
+    [Test]
+    public async Task Parquet_and_appended_versions_of_a_table_go_on_where_the_target_is()
+    {
+        using var project = ProjectFolder.With(
+            ("etl.yaml", "time_zone: UTC\n"), ("connections.yaml", Connections), ("events.contract.yaml", Contract),
+            ("lake.yaml", """
+                apiVersion: etl/v1
+                pipeline: lake
+                stages:
+                  - { id: events, extract: parquet, connection: files, contract: events.contract.yaml, with: { path: "in/**/*.parquet", incremental: files, on_missing: as_null } }
+                  - { id: lake, load: parquet, from: events, connection: files, with: { path: lake, partition_by: dt, mode: append } }
+                """),
+            ("table.yaml", """
+                apiVersion: etl/v1
+                pipeline: table
+                stages:
+                  - { id: events, extract: delta, connection: files, contract: events.contract.yaml, with: { path: lake, incremental: appends } }
+                  - { id: table, load: table, from: events, connection: dwh, with: { table: events, mode: append } }
+                """));
+        string[] expected = [];
+        foreach (var (name, select, rows) in new[]
+        {
+            ("dt=2026-01-02/b", "1::bigint as id, 1.5::decimal(12,2) as amount, 'Köln' as city, '[]' as body", new[] { "1|1.50|Köln|[]|2026-01-02" }),
+            ("dt=2026-01-01/a", "unnest([2, 3])::bigint as id", ["2||||2026-01-01", "3||||2026-01-01"]),
+        })
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(project.PathOf($"files/in/{name}"))!);
+            project.DuckRows(null, $"COPY (SELECT {select}) TO '{project.PathOf($"files/in/{name}.parquet")}' (FORMAT parquet)");
+            await project.ReportAsync("run", "lake.yaml");
+            await project.ReportAsync("run", "table.yaml");
+            expected = [.. expected, .. rows];
+            Rows.AreEqual(expected, project.DuckRows("dwh.db", $"SELECT {Line} FROM events"), name);
+        }
+
+        Assert.That((await project.ReportAsync("run", "table.yaml"))["status"]!.GetValue<string>(), Is.EqualTo("nothing_new"));
+    }
+
+    private static void CheckReport(ProjectFolder project, params string[] expected)
+    {
+        var file = Directory.GetFiles(project.PathOf("data/reports/visits"), "*.csv.gz").Single();
+        Rows.AreEqual(expected, project.DuckRows(null, $"SELECT concat_ws('|', day, page, visits, visitors, seconds) FROM read_csv('{file}', header = true, all_varchar = true)"), "report");
+    }
+
     private static void CheckRows(ProjectFolder project, params string[] expected)
     {
-        const string line = "concat_ws('|', id, coalesce(cast(amount as varchar), ''), coalesce(city, ''), coalesce(body, ''), cast(dt as varchar))";
-        Rows.AreEqual(expected, project.DuckRows("dwh.db", $"SELECT {line} FROM events"), "table");
-        Rows.AreEqual(expected, project.DuckRows(null, $"SELECT {line} FROM read_csv('{project.PathOf("files/csv")}/*.csv.zst', header = true, all_varchar = true)"), "csv");
+        Rows.AreEqual(expected, project.DuckRows("dwh.db", $"SELECT {Line} FROM events"), "table");
+        Rows.AreEqual(expected, project.DuckRows(null, $"SELECT {Line} FROM read_csv('{project.PathOf("files/csv")}/*.csv.zst', header = true, all_varchar = true)"), "csv");
         Rows.AreEqual(expected, project.DuckRows(null,
-            $"SELECT {line} FROM read_json('{project.PathOf("files/json")}/*.json.gz', format = 'newline_delimited', columns = {{id: 'BIGINT', amount: 'DECIMAL(12,2)', city: 'VARCHAR', body: 'VARCHAR', dt: 'DATE'}})"), "json");
+            $"SELECT {Line} FROM read_json('{project.PathOf("files/json")}/*.json.gz', format = 'newline_delimited', columns = {{id: 'BIGINT', amount: 'DECIMAL(12,2)', city: 'VARCHAR', body: 'VARCHAR', dt: 'DATE'}})"), "json");
     }
 
     private static void Write(ProjectFolder project, string key, string text)

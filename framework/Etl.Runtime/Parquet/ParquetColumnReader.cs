@@ -72,6 +72,11 @@ internal sealed class ParquetColumnReader
     {
         var raw = RawField(typeof(T));
         var levels = checked((int)(_group.GetMetadata(raw)?.MetaData?.NumValues ?? throw Mismatch("no data")));
+        if (raw.MaxRepetitionLevel == 0 && levels != rows)
+        {
+            throw Cut(levels, rows);
+        }
+
         var values = ArrayPool<T>.Shared.Rent(Math.Max(1, levels));
         var definitions = raw.MaxDefinitionLevel > 0 ? ArrayPool<int>.Shared.Rent(Math.Max(1, levels)) : null;
         var repetitions = raw.MaxRepetitionLevel > 0 ? ArrayPool<int>.Shared.Rent(Math.Max(1, levels)) : null;
@@ -85,7 +90,7 @@ internal sealed class ParquetColumnReader
             Append(values, definitions, repetitions, levels, raw.MaxDefinitionLevel, append);
             if (_target.Length != rows)
             {
-                throw new EtlException("ETL4574", $"column '{_field.Name}' of a Parquet file has {_target.Length} of {rows} rows", "The file is damaged; restore it from a copy.");
+                throw Cut(_target.Length, rows);
             }
         }
         finally
@@ -184,6 +189,8 @@ internal sealed class ParquetColumnReader
         bytes.CopyTo(wide[(16 - bytes.Length)..]);
         return BinaryPrimitives.ReadInt128BigEndian(wide);
     }
+
+    private EtlException Cut(int values, int rows) => new("ETL4574", $"column '{_field.Name}' of a Parquet file has {values} of {rows} rows", "The file is damaged; restore it from a copy.");
 
     private EtlException Mismatch(string stored) => new("ETL4575", $"column '{_field.Name}' should be {_type.Name} and the Parquet file holds {stored}", "The file was written with another schema, or by a writer whose types this one does not read.");
 }

@@ -31,7 +31,7 @@ internal sealed class ParquetFileReader : IAsyncDisposable
         {
             return new ParquetFileReader(await ParquetReader.CreateAsync(input, leaveStreamOpen: false, cancellationToken: cancel));
         }
-        catch (Exception e) when (e is IOException or ParquetException or global::Parquet.Meta.Proto.ThriftProtocolException or InvalidDataException or InvalidOperationException)
+        catch (Exception e) when (ParquetDamage.IsShownBy(e))
         {
             await input.DisposeAsync();
             throw new EtlException("ETL4574", $"{name} is not a whole Parquet file: {e.Message}", "It is cut off or damaged; restore it from a copy.", e);

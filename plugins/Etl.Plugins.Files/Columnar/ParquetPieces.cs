@@ -55,10 +55,8 @@ internal sealed class ParquetPieces(IObjectStore store, ExtractRequest request, 
         using var values = new FolderColumns(file.Key, file.Values, Schema);
         await using var stream = new RangeStream(store, file.Key, file.Size);
         await using var reader = await OpenAsync(file, stream, cancel);
-        Check(file, reader, values);
         for (var group = only ?? 0; group < (only + 1 ?? reader.RowGroups); group++)
         {
-            stream.Want(reader.RangesOf(group, Schema));
             using var rows = await ReadAsync(file, stream, reader, group, values, cancel);
             for (var offset = 0; offset < rows.Length; offset += request.BatchRows)
             {
@@ -86,21 +84,19 @@ internal sealed class ParquetPieces(IObjectStore store, ExtractRequest request, 
     {
         try
         {
+            Check(file, reader, values);
+            stream.Want(reader.RangesOf(group, Schema));
             return await reader.ReadAsync(group, Schema, (field, column, rows) => Fill(field, column, rows, values), cancel);
         }
         catch (EtlException e) when (e.Code is "ETL4574" or "ETL4575" or "ETL4576")
         {
             throw new EtlException(e.Code, string.Create(CultureInfo.InvariantCulture, $"'{file.Key}', row group {group}: {e.Message}"), e.Hint, e);
         }
-        catch (Exception e) when (stream.Failure is null && IsDamage(e))
+        catch (Exception e) when (stream.Failure is null && ParquetDamage.IsShownBy(e))
         {
             throw new EtlException("ETL4574", string.Create(CultureInfo.InvariantCulture, $"'{file.Key}', row group {group} cannot be read: {e.Message}"), "The file is damaged, or written in a way that this version does not read.", e);
         }
     }
-
-    // The library checks little of what it reads: what is wrong in a file shows in many ways.
-    private static bool IsDamage(Exception e) => e is IOException or InvalidDataException or InvalidOperationException or NotSupportedException or ArgumentException or IndexOutOfRangeException
-        or OverflowException or NullReferenceException or global::Parquet.ParquetException or global::Parquet.Meta.Proto.ThriftProtocolException;
 
     private void Fill(Field field, ColumnBuilder column, int rows, FolderColumns values)
     {
@@ -123,7 +119,7 @@ internal sealed class ParquetPieces(IObjectStore store, ExtractRequest request, 
             var field = Schema.FieldsList[i];
             if (!missingIsNull && !values.Has(i) && !reader.Has(field.Name))
             {
-                throw new EtlException("ETL4580", $"'{file.Key}' has no column '{field.Name}', which the contract declares", "Correct the contract, or let such columns be NULL: on_missing: null.") { OptionPath = "on_missing" };
+                throw new EtlException("ETL4580", $"'{file.Key}' has no column '{field.Name}', which the contract declares", "Correct the contract, or let such columns be NULL: on_missing: as_null.") { OptionPath = "on_missing" };
             }
 
             if (field.DataType is TimestampType type && reader.IsInstant(field.Name) is { } isInstant && isInstant != (type.Timezone is not null))

@@ -143,6 +143,45 @@ public sealed class JsonTests
     }
 
     [Test]
+    public void A_damaged_file_gives_rows_or_an_error_that_says_where_and_nothing_else([Values] bool array)
+    {
+        const string record = "{\"id\":12,\"note\":\"a\\u00e9\\n\",\"amount\":-1.5,\"more\":[{\"x\":null},true]}";
+        var text = Encoding.UTF8.GetBytes(array ? $"[{record},\n{record}]" : $"{record}\n{record}\n");
+        Gen.Select(Gen.Int[0, text.Length - 1], Gen.OneOf(Gen.Byte, Gen.Char["{}[]\",:\\\n0e-"].Select(c => (byte)c)), Gen.Int[0, 2]).Array[1, 3].Sample(
+            changes =>
+            {
+                var damaged = text.ToList();
+                foreach (var (at, value, what) in changes.Where(c => c.Item1 < damaged.Count))
+                {
+                    _ = what switch { 0 => damaged[at] = value, 1 => Insert(damaged, at, value), _ => Remove(damaged, at) };
+                }
+
+                _files.Write("in.json", [.. damaged]);
+                try
+                {
+                    _ = ReadAsync().GetAwaiter().GetResult();
+                }
+                catch (EtlException e)
+                {
+                    Assert.That(e.Message, Does.Match("^in.json:[1-9]: "));
+                }
+            },
+            iter: 600, threads: 1);
+
+        static byte Insert(List<byte> bytes, int at, byte value)
+        {
+            bytes.Insert(at, value);
+            return value;
+        }
+
+        static byte Remove(List<byte> bytes, int at)
+        {
+            bytes.RemoveAt(at);
+            return 0;
+        }
+    }
+
+    [Test]
     public void Every_line_that_is_written_is_JSON_to_another_parser()
     {
         var list = new ListType(new Field("item", Int64Type.Default, true));

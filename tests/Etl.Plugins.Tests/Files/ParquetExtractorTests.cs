@@ -1,4 +1,5 @@
 using Apache.Arrow.Types;
+using CsCheck;
 using Etl.Contracts;
 using Etl.Plugins.Files;
 using Etl.Plugins.Tests.Lake;
@@ -90,6 +91,50 @@ public sealed class ParquetExtractorTests
     }
 
     [Test]
+    public void A_damaged_file_gives_rows_or_an_error_that_names_it_and_nothing_else()
+    {
+        Copy("select i as id, 'note ' || (i % 50) as note, (i * 1.5)::decimal(12,2) as amount, [i, null] as l from range(3000) t(i)", "in.parquet");
+        var bytes = File.ReadAllBytes(Path.Combine(_store.Folder, "in.parquet"));
+        var list = new ListType(new Apache.Arrow.Field("item", Int64Type.Default, true));
+        Gen.Select(Gen.Int[0, bytes.Length - 1], Gen.Byte).Array[1, 3].Sample(
+            changes =>
+            {
+                var damaged = bytes.ToArray();
+                foreach (var (at, value) in changes)
+                {
+                    damaged[at] = value;
+                }
+
+                File.WriteAllBytes(Path.Combine(_store.Folder, "in.parquet"), damaged);
+                try
+                {
+                    CountAsync(("id", Int64Type.Default), ("note", StringType.Default), ("amount", new Decimal128Type(12, 2)), ("l", list)).GetAwaiter().GetResult();
+                }
+                catch (EtlException e)
+                {
+                    Assert.That(e.Message, Does.Contain("in.parquet"));
+                }
+            },
+            iter: 600, threads: 1);
+    }
+
+    private async Task<int> CountAsync(params (string, IArrowType)[] columns)
+    {
+        await using var extraction = await OpenAsync(new() { Path = "in.parquet" }, 1, columns);
+        var rows = 0;
+        foreach (var split in extraction.Splits)
+        {
+            await foreach (var batch in extraction.ReadAsync(split, default))
+            {
+                rows += batch.Length;
+                batch.Dispose();
+            }
+        }
+
+        return rows;
+    }
+
+    [Test]
     public void A_connection_that_breaks_is_told_from_a_file_that_is_damaged([Range(0, 3)] int part)
     {
         Copy("select i as id, hash(i) as h, hash(i + 1) as g from range(300000) t(i)", "in.parquet");
@@ -103,7 +148,7 @@ public sealed class ParquetExtractorTests
     {
         Copy("select 1::bigint as id", "a.parquet");
         Copy("select 2::bigint as id, 'x' as note", "b.parquet");
-        var rows = await ReadAllAsync(await OpenAsync(new() { Path = "*.parquet", OnMissing = OnMissingColumn.Null }, 1, ("id", Int64Type.Default), ("note", StringType.Default)));
+        var rows = await ReadAllAsync(await OpenAsync(new() { Path = "*.parquet", OnMissing = OnMissingColumn.AsNull }, 1, ("id", Int64Type.Default), ("note", StringType.Default)));
         Assert.That(rows, Is.EqualTo(new object?[][] { [1L, null], [2L, "x"] }));
     }
 
