@@ -103,6 +103,12 @@ public interface IObjectStore
 
     /// <summary>Deletes an object; none there is no error.</summary>
     ValueTask DeleteAsync(string key, CancellationToken cancel);
+
+    /// <summary>
+    /// Ends writes of objects whose keys start with <paramref name="prefix"/> that were begun and not ended, as a process that is killed leaves them, where
+    /// <paramref name="isDead"/> says so of the object and the time when its write began. Readers never see them, but a store may keep and bill them.
+    /// </summary>
+    ValueTask DiscardUnfinishedAsync(string prefix, Func<StoredObject, bool> isDead, CancellationToken cancel);
 }
 
 /// <summary>An object in a listing.</summary>

@@ -54,7 +54,7 @@ public sealed class PipelineComparer(PipelineRunner runner, Redactor redactor, s
             project = ProjectReader.Read(path, environment, bag, EnvironmentVariables.Read(today, bag).Find);
         }
 
-        using var catalog = runner.Plugins(Directory.Exists(today) ? project with { Folder = today } : project);
+        var catalog = runner.Plugins(Directory.Exists(today) ? project with { Folder = today } : project);
         var now = time.GetUtcNow();
         var run = new RunContext("diff", DateOnly.FromDateTime(now.UtcDateTime), now, new Dictionary<string, string>());
         var factory = new ComponentFactory(catalog, new PluginContext(project.Folder, project.StateFolder, project.Settings.Memory.Bytes, time));

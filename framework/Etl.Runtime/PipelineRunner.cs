@@ -15,12 +15,14 @@ namespace Etl.Runtime;
 /// <summary>The whole story: find the project, read the pipeline, compile it, execute it, report.</summary>
 /// <param name="pluginFolders">Of the command line, searched first.</param>
 /// <param name="time">The clock.</param>
-public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProvider time)
+public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProvider time) : IDisposable
 {
     // How far back to look for runs that were killed.
     private const int MostGoneRuns = 100;
 
-    /// <summary>Plugins that several runs of this process share, disposed by who scanned them; null: each run loads its own.</summary>
+    private readonly Dictionary<string, PluginCatalog> _catalogs = new(StringComparer.Ordinal);
+
+    /// <summary>Plugins that several runners of this process share, disposed by who scanned them; null: this one loads its own.</summary>
     internal PluginCatalog? Shared { get; init; }
 
     /// <summary>
@@ -31,8 +33,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
     {
         var run = NewRun(request);
         var project = OpenProject(request.File, request.Environment, ref run, request.Date);
-        using var own = Shared is null ? Plugins(project) : null;
-        var catalog = Shared ?? own!;
+        var catalog = Plugins(project);
         var memory = request.Memory ?? project.Settings.Memory;
         await using var pipeline = await CompileAsync(request.File, project, run, catalog, memory, request);
         request.FailPoints.Hit("compiled");
@@ -52,28 +53,17 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
     /// <summary>Lets a person's decision about the targets' state take place. Throws <see cref="InvalidPipelineException"/> for a pipeline that does not compile.</summary>
     public async Task<T> EditStateAsync<T>(PipelineRunRequest request, Func<StateEditor, Task<T>> edit)
     {
-        var (pipeline, catalog) = await CompileAsync(request);
-        using var plugins = catalog;
-        await using var compiled = pipeline;
+        await using var pipeline = await CompileAsync(request);
         using var temporary = TemporaryFolder.Hold(pipeline.Project.StateFolder);
         return await edit(new StateEditor(pipeline, new RunSettings { RunId = NewRun(request).Id, Memory = pipeline.Project.Settings.Memory, Time = time, Wait = request.Wait, Log = request.Log }));
     }
 
     /// <summary>Compiles without connecting; throws <see cref="InvalidPipelineException"/> with all problems.</summary>
-    public async Task<(CompiledPipeline Pipeline, PluginCatalog Catalog)> CompileAsync(PipelineRunRequest request)
+    public async Task<CompiledPipeline> CompileAsync(PipelineRunRequest request)
     {
         var run = NewRun(request);
         var project = OpenProject(request.File, request.Environment, ref run, request.Date);
-        var catalog = Shared ?? Plugins(project);
-        try
-        {
-            return (await CompileAsync(request.File, project, run, catalog, project.Settings.Memory, request), catalog);
-        }
-        catch
-        {
-            catalog.Dispose();
-            throw;
-        }
+        return await CompileAsync(request.File, project, run, Plugins(project), project.Settings.Memory, request);
     }
 
     /// <summary>The project of a folder or a pipeline; throws <see cref="InvalidPipelineException"/>.</summary>
@@ -84,8 +74,33 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         return bag.HasErrors ? throw new InvalidPipelineException(bag.Sorted) : project;
     }
 
-    /// <summary>The plugins of a project: those of the command line, of <c>etl.yaml</c>, of <c>ETL_PLUGINS</c>, and the built-in ones.</summary>
+    /// <summary>
+    /// The plugins of a project: those of the command line, of <c>etl.yaml</c>, of <c>ETL_PLUGINS</c>, and the built-in ones. Looked for once, and let go with this.
+    /// </summary>
     public PluginCatalog Plugins(Project? project)
+    {
+        if (Shared is not null)
+        {
+            return Shared;
+        }
+
+        lock (_catalogs)
+        {
+            var known = string.Join('\n', [project?.Folder ?? "", .. AddedPluginFolders(project)]);
+            return _catalogs.TryGetValue(known, out var catalog) ? catalog : _catalogs[known] = ScanPlugins(project);
+        }
+    }
+
+    /// <summary>Lets the plugins go.</summary>
+    public void Dispose()
+    {
+        foreach (var catalog in _catalogs.Values)
+        {
+            catalog.Dispose();
+        }
+    }
+
+    private PluginCatalog ScanPlugins(Project? project)
     {
         var builtIn = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "plugins"));
         var pinned = project is null ? null : PluginLock.Read(project.Folder, project.StateFolder);

@@ -118,11 +118,14 @@ public sealed class FileStore(FileStoreOptions options, PluginContext context) :
     /// <inheritdoc/>
     public async IAsyncEnumerable<StoredObject> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancel)
     {
-        var slash = prefix.LastIndexOf('/');
-        var folder = slash < 0 ? _root : StoreKey.Resolve(_root, prefix[..slash]);
-        foreach (var found in await Task.Run(() => Find(folder, prefix, cancel), cancel))
+        var found = await Task.Run(
+            () => Files(FolderOf(prefix), prefix, areTemporary: false).TakeWhile(_ => !cancel.IsCancellationRequested)
+                .Select(f => new StoredObject(f.Key, f.File.Length, f.File.LastWriteTimeUtc)).OrderBy(o => o.Key, StringComparer.Ordinal).ToList(),
+            cancel);
+        cancel.ThrowIfCancellationRequested();
+        foreach (var stored in found)
         {
-            yield return found;
+            yield return stored;
         }
     }
 
@@ -147,37 +150,51 @@ public sealed class FileStore(FileStoreOptions options, PluginContext context) :
     }
 
     /// <inheritdoc/>
+    public async ValueTask DiscardUnfinishedAsync(string prefix, Func<StoredObject, bool> isDead, CancellationToken cancel) =>
+        await Task.Run(
+            () =>
+            {
+                foreach (var (file, key) in Files(FolderOf(prefix), prefix, areTemporary: true))
+                {
+                    cancel.ThrowIfCancellationRequested();
+                    if (isDead(new(key, file.Length, file.LastWriteTimeUtc)))
+                    {
+                        file.Delete();
+                    }
+                }
+            },
+            cancel);
+
+    /// <inheritdoc/>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    private List<StoredObject> Find(string folder, string prefix, CancellationToken cancel)
+    private string FolderOf(string prefix) => prefix.LastIndexOf('/') is var slash and >= 0 ? StoreKey.Resolve(_root, prefix[..slash]) : _root;
+
+    // With the keys of the objects that they are, or are to be.
+    private IEnumerable<(FileInfo File, string Key)> Files(string folder, string prefix, bool areTemporary)
     {
-        var found = new List<StoredObject>();
         if (!Directory.Exists(folder))
         {
-            return found;
+            yield break;
         }
 
         var entries = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint };
         foreach (var file in new DirectoryInfo(folder).EnumerateFiles("*", entries))
         {
-            cancel.ThrowIfCancellationRequested();
-            var key = Path.GetRelativePath(_root, file.FullName).Replace(Path.DirectorySeparatorChar, '/');
-            if (key.StartsWith(prefix, StringComparison.Ordinal) && !file.Name.StartsWith(StoreKey.TemporaryPrefix, StringComparison.Ordinal))
+            var isTemporary = file.Name.StartsWith(StoreKey.TemporaryPrefix, StringComparison.Ordinal);
+            var path = isTemporary ? Path.Combine(file.DirectoryName!, StoreKey.NameOfTemporary(file.Name)) : file.FullName;
+            var key = Path.GetRelativePath(_root, path).Replace(Path.DirectorySeparatorChar, '/');
+            if (isTemporary == areTemporary && key.StartsWith(prefix, StringComparison.Ordinal))
             {
-                found.Add(new(key, file.Length, file.LastWriteTimeUtc));
+                yield return (file, key);
             }
         }
-
-        found.Sort((a, b) => string.CompareOrdinal(a.Key, b.Key));
-        return found;
     }
 
-    // In the same folder, since a rename is atomic only within one file system.
     private static async ValueTask<string> WriteTemporaryAsync(string path, Stream content, CancellationToken cancel)
     {
-        var folder = Path.GetDirectoryName(path)!;
-        Durable.MakeFolder(folder);
-        var temporary = Path.Combine(folder, $"{StoreKey.TemporaryPrefix}{Guid.NewGuid():N}");
+        Durable.MakeFolder(Path.GetDirectoryName(path)!);
+        var temporary = StoreKey.Temporary(path);
         try
         {
             await using var file = Durable.Create(temporary);

@@ -17,18 +17,25 @@ internal static class Orphans
         }
 
         var orphans = new List<string>();
-        await foreach (var (key, _, _) in store.ListAsync(root, cancel))
+        await foreach (var stored in store.ListAsync(root, cancel))
         {
-            var name = key[(key.LastIndexOf('/') + 1)..];
-            if (name.StartsWith(DataFiles.Prefix, StringComparison.Ordinal) && marks.Exists(m => name.Contains(m, StringComparison.Ordinal)))
+            if (IsOrphan(stored))
             {
-                orphans.Add(key);
+                orphans.Add(stored.Key);
             }
         }
 
         foreach (var key in orphans)
         {
             await store.DeleteAsync(key, cancel);
+        }
+
+        await store.DiscardUnfinishedAsync(root, IsOrphan, cancel);
+
+        bool IsOrphan(StoredObject stored)
+        {
+            var name = stored.Key[(stored.Key.LastIndexOf('/') + 1)..];
+            return name.StartsWith(DataFiles.Prefix, StringComparison.Ordinal) && marks.Exists(m => name.Contains(m, StringComparison.Ordinal));
         }
     }
 }

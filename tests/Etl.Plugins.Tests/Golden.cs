@@ -7,13 +7,7 @@ internal static class Golden
 {
     public static void Check(string name, string actual)
     {
-        var root = new DirectoryInfo(TestContext.CurrentContext.TestDirectory);
-        while (!File.Exists(Path.Combine(root.FullName, "global.json")))
-        {
-            root = root.Parent ?? throw new DirectoryNotFoundException("no folder above the tests holds global.json");
-        }
-
-        var path = Path.Combine(root.FullName, "tests", "golden", name);
+        var path = Path.Combine(Repository(), "tests", "golden", name);
         if (Environment.GetEnvironmentVariable("ETL_GOLDEN") == "write")
         {
             File.WriteAllText(path, actual);
@@ -21,5 +15,17 @@ internal static class Golden
 
         Assert.That(File.Exists(path), Is.True, $"{path} is missing; write it with ETL_GOLDEN=write and read what it says");
         Assert.That(actual, Is.EqualTo(File.ReadAllText(path)), $"{name} differs; if the change is meant, rewrite it with ETL_GOLDEN=write");
+    }
+
+    /// <summary>The folder that holds all of it.</summary>
+    public static string Repository()
+    {
+        var root = new DirectoryInfo(TestContext.CurrentContext.TestDirectory);
+        while (!File.Exists(Path.Combine(root.FullName, "global.json")))
+        {
+            root = root.Parent ?? throw new DirectoryNotFoundException("no folder above the tests holds global.json");
+        }
+
+        return root.FullName;
     }
 }

@@ -31,13 +31,16 @@ public sealed class KillTests
         ("sqlite", ["sqlite.staged@2", "sqlite.before_commit", "sqlite.after_commit"]),
         ("lake", ["lake.staged", "lake.written", "lake.planned", "lake.before_commit", "lake.after_commit"]),
         ("lake", ["lake.file_sent@1", "lake.file_sent@2", "lake.sent", "lake.before_commit@2", "lake.after_commit@2"]),
+        ("s3", ["validating", "load.batch@3", "dead_letters.written", "publish.after@1", "lake.staged"]),
+        ("s3", ["lake.written", "lake.planned", "lake.before_commit", "lake.after_commit", "lake.cleaning"]),
+        ("s3", ["lake.file_sent@1", "lake.file_sent@2", "lake.sent", "lake.before_commit@2", "lake.after_commit@2"]),
         ("postgres", ["lake.file_sent@3", "lake.sent@2", "lake.before_commit", "lake.after_commit@2"]),
     ];
 
     private static IEnumerable<TestCaseData> Planned() =>
         from x in (from target in (string[])["postgres", "duckdb", "sqlite", "lake"] from points in OfTheEngine select (Target: target, Points: points)).Concat(OfTargets)
         let data = new TestCaseData(x.Target, x.Points).SetArgDisplayNames(x.Target, string.Join(' ', x.Points))
-        select x.Target == "postgres" ? data.SetCategory("Integration") : data;
+        select x.Target is "postgres" or "s3" ? data.SetCategory("Integration") : data;
 
     [TestCaseSource(nameof(Planned))]
     [Property("Fault", 2)]
@@ -72,10 +75,11 @@ public sealed class KillTests
     [TestCase("duckdb")]
     [TestCase("sqlite")]
     [TestCase("lake")]
+    [TestCase("s3", Category = "Integration")]
     public async Task A_run_after_several_that_were_killed_at_random_moments_leaves_one_application_of_each_row(string target)
     {
         var seed = int.TryParse(Environment.GetEnvironmentVariable("ETL_TEST_SEED"), CultureInfo.InvariantCulture, out var given) ? given : Random.Shared.Next();
-        var wanted = int.TryParse(Environment.GetEnvironmentVariable("ETL_TEST_KILLS"), CultureInfo.InvariantCulture, out var kills) ? kills / 4 : RandomKillsPerTarget;
+        var wanted = int.TryParse(Environment.GetEnvironmentVariable("ETL_TEST_KILLS"), CultureInfo.InvariantCulture, out var kills) ? kills / 5 : RandomKillsPerTarget;
         var random = new Random(seed);
         await using var rig = await Rig.CreateAsync(target, seed);
         var run = TimeSpan.FromSeconds(1);

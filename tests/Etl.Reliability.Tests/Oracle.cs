@@ -14,6 +14,7 @@ internal static class Oracle
     /// <param name="because">What happened before, for the message.</param>
     public static async Task HoldsAsync(Rig rig, JsonNode report, string because)
     {
+        await rig.FetchLakeAsync();
         var expected = await rig.ExpectedAsync();
         var lake = rig.Project.DuckRows(null, $"SELECT {SmallShop.Line} FROM {rig.Project.LakeTable("lake/orders")}");
         var warehouse = rig.HasWarehouse ? await rig.WarehouseAsync($"select {WarehouseLine(rig)} from {WarehouseTable(rig)}") : expected;
@@ -50,6 +51,11 @@ internal static class Oracle
     /// <summary>I7.</summary>
     public static void NoSecret(Rig rig, CliResult result)
     {
+        if (rig.Bucket is not null)
+        {
+            Assert.That(result.Out + result.Error, Does.Not.Contain(S3Server.SecretKey));
+        }
+
         if (rig.Database is not null)
         {
             Assert.That(result.Out + result.Error, Does.Not.Contain(rig.Server.Password));
@@ -65,6 +71,11 @@ internal static class Oracle
             .. Directory.EnumerateFileSystemEntries(rig.Project.PathOf(".etl/tmp")).Where(f => Path.GetFileName(f) != ".held"),
             .. Directory.EnumerateFiles(known, "*.parquet", SearchOption.AllDirectories).Where(f => !f.Contains("/refused/", StringComparison.Ordinal)).Except(Named(rig)),
         ];
+        if (rig.Bucket is not null)
+        {
+            left.AddRange(await S3Server.OpenUploadsAsync(rig.Bucket));
+        }
+
         if (rig.HasWarehouse)
         {
             left.AddRange(await rig.WarehouseAsync(rig.Target == "sqlite"

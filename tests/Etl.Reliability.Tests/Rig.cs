@@ -7,7 +7,7 @@ namespace Etl.Reliability.Tests;
 
 /// <summary>
 /// A pipeline under test: a source that goes on changing, and what is loaded from it. <c>postgres</c> reads PostgreSQL and loads a table there; <c>duckdb</c>
-/// and <c>sqlite</c> read SQLite and load a table of a file; each loads two lake tables as well, and <c>lake</c> only those. One of the two keeps
+/// and <c>sqlite</c> read SQLite and load a table of a file; each loads two lake tables as well, and <c>lake</c> only those; <c>s3</c> has them in a bucket. One of the two keeps
 /// every version (<c>mode: changes</c>), so that what is applied twice is seen.
 /// </summary>
 internal sealed class Rig : IAsyncDisposable
@@ -39,7 +39,10 @@ internal sealed class Rig : IAsyncDisposable
 
     public PostgresServer Server => _server!;
 
-    public bool HasWarehouse => Target != "lake";
+    /// <summary>The lake's bucket; null where it is a folder.</summary>
+    public string? Bucket { get; private set; }
+
+    public bool HasWarehouse => Target is not ("lake" or "s3");
 
     /// <summary>Load stages, in the order in which they publish.</summary>
     public string[] Loads => HasWarehouse ? ["warehouse", "lake", "history"] : ["lake", "history"];
@@ -55,7 +58,7 @@ internal sealed class Rig : IAsyncDisposable
         string target, int seed = 1, PostgresServer? server = null, TcpProxy? source = null, TcpProxy? warehouse = null, string options = "")
     {
         var pipeline = SmallShop.Pipeline().Replace("policies:\n", History + "\n", StringComparison.Ordinal);
-        if (target == "lake")
+        if (target is "lake" or "s3")
         {
             var at = pipeline.IndexOf("  - id: warehouse", StringComparison.Ordinal);
             pipeline = pipeline.Remove(at, pipeline.IndexOf("  - id: lake", StringComparison.Ordinal) - at);
@@ -69,7 +72,13 @@ internal sealed class Rig : IAsyncDisposable
         }
         else
         {
-            project.Write("connections.yaml", Connections("{ type: sqlite, path: shop.db }", target == "lake" ? null : $"{{ type: {target}, path: out/{target}.db }}"));
+            if (target == "s3")
+            {
+                rig.Bucket = await S3Server.CreateBucketAsync();
+                project.Environment["S3_SECRET"] = S3Server.SecretKey;
+            }
+
+            project.Write("connections.yaml", rig.Connections("{ type: sqlite, path: shop.db }", rig.HasWarehouse ? $"{{ type: {target}, path: out/{target}.db }}" : null));
         }
 
         await rig.SourceAsync(Start(target == "postgres"));
@@ -150,8 +159,11 @@ internal sealed class Rig : IAsyncDisposable
         }
     }
 
-    private static string Connections(string shop, string? warehouse) =>
-        $"connections:\n  shop: {shop}\n{(warehouse is null ? "" : $"  dwh: {warehouse}\n")}  lake: {{ type: file, root: lake }}\n";
+    /// <summary>Brings what is in the bucket to where it can be looked at.</summary>
+    public Task FetchLakeAsync() => Bucket is null ? Task.CompletedTask : S3Server.MirrorAsync(Bucket, Project.PathOf("lake"));
+
+    private string Connections(string shop, string? warehouse) =>
+        $"connections:\n  shop: {shop}\n{(warehouse is null ? "" : $"  dwh: {warehouse}\n")}  lake: {(Bucket is null ? "{ type: file, root: lake }" : S3Server.Connection(Bucket))}\n";
 
     private static string Start(bool postgres) => postgres
         ? """

@@ -18,7 +18,7 @@ namespace Etl.Cli;
 internal sealed class EtlApp(TimeProvider time) : IEtlApp
 {
     private readonly Redactor _redactor = new();
-    private readonly List<IDisposable> _owned = [];
+    private PipelineRunner? _runner;
 
     public string Redact(string text) => _redactor.Redact(text);
 
@@ -77,12 +77,10 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
     public Task<IReadOnlyList<TestFileResult>> TestAsync(Scope scope, IReadOnlyList<string> paths, string? filter, CancellationToken cancel) => Guarded(async () =>
     {
         var results = new List<TestFileResult>();
-        var factories = new Dictionary<string, ComponentFactory>();
         foreach (var file in paths.SelectMany(PipelineFiles).Distinct())
         {
             var project = PipelineRunner.OpenProject(file, EnvironmentOf(scope));
-            var factory = factories.TryGetValue(project.Folder, out var known) ? known : factories[project.Folder] = Factory(scope, project);
-            results.Add(await new PipelineTester(project, factory, _redactor, time).RunAsync(file, filter, cancel));
+            results.Add(await new PipelineTester(project, Factory(scope, project), _redactor, time).RunAsync(file, filter, cancel));
         }
 
         return (IReadOnlyList<TestFileResult>)results;
@@ -243,33 +241,27 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
 
     public ValueTask DisposeAsync()
     {
-        foreach (var owned in _owned)
-        {
-            owned.Dispose();
-        }
-
+        _runner?.Dispose();
         return default;
     }
 
     // Environments have their own connections only when one is named.
     private static string? EnvironmentOf(Scope scope) => scope.Environment == Project.DefaultEnvironment ? null : scope.Environment;
 
-    private PipelineRunner Runner(Scope scope) => new(scope.PluginFolders, time);
+    // One for the command, so that plugins are loaded once however many pipelines there are.
+    private PipelineRunner Runner(Scope scope) => _runner ??= new(scope.PluginFolders, time);
 
     private ComponentFactory Factory(Scope scope, Project? project)
     {
         var catalog = Runner(scope).Plugins(project);
-        _owned.Add(catalog);
         var folder = project?.Folder ?? Environment.CurrentDirectory;
         return new ComponentFactory(catalog, new PluginContext(folder, Path.Combine(folder, ".etl"), new ProjectSettings().Memory.Bytes, time));
     }
 
-    private async Task<CompiledPipeline> CompileAsync(Scope scope, string file, IReadOnlyDictionary<string, string> parameters, DateOnly? date, Action<IReadOnlyList<Diagnostic>> warn, bool connects = false)
+    private Task<CompiledPipeline> CompileAsync(Scope scope, string file, IReadOnlyDictionary<string, string> parameters, DateOnly? date, Action<IReadOnlyList<Diagnostic>> warn, bool connects = false)
     {
         var request = new PipelineRunRequest(file) { Environment = EnvironmentOf(scope), Params = parameters, Date = date, Warn = warn, Redactor = _redactor, Connects = connects };
-        var (pipeline, catalog) = await Runner(scope).CompileAsync(request);
-        _owned.Add(catalog);
-        return pipeline;
+        return Runner(scope).CompileAsync(request);
     }
 
     private Scaffold Scaffold(Scope scope)

@@ -195,7 +195,8 @@ internal sealed partial class GraphTyper
                 }
 
                 builder.AddSet(stage.Id, component, set, from.Skip(1).Select(f => new SegmentInput(f, _schemas[f])));
-                Bind(stage, segment, [set.Key], _ => true);
+                var promises = _binder.PromisesOf(set.Query.Text, from.ToDictionary(f => f, f => _schemas[f]));
+                Bind(stage, segment, [.. new[] { set.Key }.Concat(promises.NamedKeys).Where(k => k.Count > 0)], f => !promises.IsRequired(f));
                 break;
             default:
                 throw new EtlException("ETL5009", $"'{step.GetType()}' is no step that this version knows");

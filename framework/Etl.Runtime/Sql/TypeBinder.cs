@@ -10,10 +10,7 @@ namespace Etl.Runtime.Sql;
 /// </summary>
 internal sealed class TypeBinder : IDisposable
 {
-    private readonly DuckDatabase _database = DuckDatabase.Open(null, new DuckSettings { Threads = 1 });
-    private readonly DuckConnection _connection;
-
-    public TypeBinder() => _connection = _database.Connect();
+    private readonly DuckConnection _connection = OfflineDatabase.Connect();
 
     /// <summary>An input relation.</summary>
     public void Declare(string relation, RowSchema schema) => _connection.Execute(
@@ -45,12 +42,11 @@ internal sealed class TypeBinder : IDisposable
         return (new Schema(fields, null), string.Join(", ", select));
     }
 
+    /// <summary>What a query keeps of its inputs' promises.</summary>
+    public QueryPromises PromisesOf(string sql, IReadOnlyDictionary<string, RowSchema> inputs) => QueryPromises.Of(SqlSyntax.Parse(_connection, sql), inputs);
+
     /// <summary>Whether an expression over counts binds; throws <see cref="DuckException"/> otherwise.</summary>
     public void BindExpression(string sql, IReadOnlyDictionary<string, object> parameters) => _connection.DescribeColumns(sql, parameters);
 
-    public void Dispose()
-    {
-        _connection.Dispose();
-        _database.Dispose();
-    }
+    public void Dispose() => _connection.Dispose();
 }

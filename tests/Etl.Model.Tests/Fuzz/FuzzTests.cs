@@ -43,7 +43,7 @@ public sealed class FuzzTests
             text => Answers<InvalidPipelineException>(() =>
             {
                 File.WriteAllBytes(file, Encoding.UTF8.GetBytes(text));
-                var (pipeline, _) = Runner.CompileAsync(new PipelineRunRequest(file) { Connects = false }).GetAwaiter().GetResult();
+                var pipeline = Runner.CompileAsync(new PipelineRunRequest(file) { Connects = false }).GetAwaiter().GetResult();
                 pipeline.DisposeAsync().AsTask().GetAwaiter().GetResult();
             }),
             time: Mutations.Seconds,
@@ -70,7 +70,7 @@ public sealed class FuzzTests
             {
                 disk.Write("items.contract.yaml", contract ? one : Shape.Mirror.Contract);
                 disk.Write("connections.yaml", contract ? Shape.Connections : two);
-                var (pipeline, _) = Runner.CompileAsync(new PipelineRunRequest(Path.Combine(disk.Folder, "shop.yaml")) { Connects = false }).GetAwaiter().GetResult();
+                var pipeline = Runner.CompileAsync(new PipelineRunRequest(Path.Combine(disk.Folder, "shop.yaml")) { Connects = false }).GetAwaiter().GetResult();
                 pipeline.DisposeAsync().AsTask().GetAwaiter().GetResult();
             }),
             time: Mutations.Seconds,
@@ -107,7 +107,7 @@ public sealed class FuzzTests
     {
         string[] corpus = [.. await LogsAsync()];
         using var disk = Project();
-        var (pipeline, _) = await Runner.CompileAsync(new PipelineRunRequest(Path.Combine(disk.Folder, "shop.yaml")));
+        var pipeline = await Runner.CompileAsync(new PipelineRunRequest(Path.Combine(disk.Folder, "shop.yaml")));
         await using var owned = pipeline;
         var load = pipeline.Nodes.OfType<LoadNode>().Single(l => l.Id == "lake");
         var request = new LoadRequest(new CheckpointKey("default", "shop", "lake"), load.Schema, "run-1", false, "host:1", TimeSpan.FromMinutes(1), _ => { });

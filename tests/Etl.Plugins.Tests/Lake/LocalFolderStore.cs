@@ -100,6 +100,9 @@ internal sealed class LocalFolderStore(string folder) : IObjectStore
         return ValueTask.CompletedTask;
     }
 
+    // Its writes are never seen unfinished.
+    public ValueTask DiscardUnfinishedAsync(string prefix, Func<StoredObject, bool> isDead, CancellationToken cancel) => ValueTask.CompletedTask;
+
     public IReadOnlyList<string> Keys() => Directory.Exists(folder)
         ? [.. Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(folder, f).Replace('\\', '/')).Order(StringComparer.Ordinal)]
         : [];

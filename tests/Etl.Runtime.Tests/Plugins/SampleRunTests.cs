@@ -36,7 +36,8 @@ public sealed class SampleRunTests
         // The file is open here too, through the host's own reference to the same library, while the plugin writes into it.
         await using var open = new DuckDBConnection($"Data Source={Path.Combine(project.FullName, "notes.duckdb")}");
         await open.OpenAsync();
-        var report = await new PipelineRunner([plugins.Root], TimeProvider.System).RunAsync(new PipelineRunRequest(file), CancellationToken.None);
+        using var runner = new PipelineRunner([plugins.Root], TimeProvider.System);
+        var report = await runner.RunAsync(new PipelineRunRequest(file), CancellationToken.None);
         await using var command = open.CreateCommand();
         command.CommandText = "select sum(rows)::bigint from notes";
         var tally = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(project.FullName, "tally.json")))!;

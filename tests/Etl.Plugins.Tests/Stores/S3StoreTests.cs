@@ -1,0 +1,157 @@
+using System.Text;
+using Etl.Contracts;
+using Etl.EndToEnd.Tests;
+using Etl.Plugins.S3;
+using NUnit.Framework;
+using static Etl.Plugins.Tests.TypedRows;
+
+namespace Etl.Plugins.Tests.Stores;
+
+/// <summary>What is S3's own, on a real server that checks signatures, digests and conditions.</summary>
+[Category("Integration")]
+public sealed class S3StoreTests
+{
+    private string _bucket = null!;
+    private S3Store _store = null!;
+
+    [OneTimeSetUp]
+    public async Task Make()
+    {
+        _bucket = await S3Server.CreateBucketAsync();
+        _store = new S3Store(Options(_bucket, "below"));
+    }
+
+    [OneTimeTearDown]
+    public ValueTask Drop() => _store.DisposeAsync();
+
+    [Test]
+    public async Task A_large_object_of_a_stream_without_a_length_arrives_in_parts_and_whole()
+    {
+        var bytes = new byte[20_000_001];
+        new Random(7).NextBytes(bytes);
+        await _store.PutAsync("large.bin", new Trickle(bytes), default);
+
+        using var client = S3Server.Client();
+        var stored = await client.GetObjectMetadataAsync(_bucket, "below/large.bin");
+        Assert.That(stored.ETag, Does.EndWith("-3\""), "three parts of 8 MB");
+        Assert.That(await BytesAsync(await _store.GetAsync("large.bin", default)), Is.EqualTo(bytes));
+        Assert.That(await BytesAsync(await _store.GetRangeAsync("large.bin", 8_388_600, 20, default)), Is.EqualTo(bytes[8_388_600..8_388_620]), "across two parts");
+        Assert.That(await BytesAsync(await _store.GetRangeAsync("large.bin", 20_000_000, 20, default)), Is.EqualTo(bytes[^1..]));
+        Assert.That(await BytesAsync(await _store.GetRangeAsync("large.bin", 30_000_000, 20, default)), Is.Empty);
+    }
+
+    [TestCase(3_000_000)]
+    [TestCase(12_000_000)]
+    [TestCase(70_000_000)]
+    [Property("Fault", 36)]
+    public async Task A_stream_that_breaks_leaves_nothing_to_see_and_no_upload_open(int after)
+    {
+        Assert.That(async () => await _store.PutAsync("broken.bin", new Trickle(new byte[after], breaks: true), default), Throws.TypeOf<IOException>());
+        Assert.That(await _store.SizeAsync("broken.bin", default), Is.Null);
+        Assert.That(await UploadsAsync(), Is.Empty);
+    }
+
+    [Test]
+    public async Task A_write_that_is_cancelled_leaves_no_upload_open()
+    {
+        using var cancel = new CancellationTokenSource();
+        Assert.That(async () => await _store.PutAsync("cancelled.bin", new Trickle(new byte[40_000_000], at: (20_000_000, cancel.Cancel)), cancel.Token), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(await _store.SizeAsync("cancelled.bin", default), Is.Null);
+        Assert.That(await UploadsAsync(), Is.Empty);
+    }
+
+    [Test]
+    [Property("Fault", 13)]
+    public async Task What_a_killed_process_left_of_an_upload_is_discarded_and_that_of_others_is_not()
+    {
+        using var client = S3Server.Client();
+        foreach (var key in new[] { "below/d/mine-1", "below/d/theirs-1", "below/e/mine-2" })
+        {
+            var upload = await client.InitiateMultipartUploadAsync(_bucket, key);
+            await client.UploadPartAsync(new() { BucketName = _bucket, Key = key, UploadId = upload.UploadId, PartNumber = 1, InputStream = new MemoryStream(new byte[100]) });
+        }
+
+        await _store.DiscardUnfinishedAsync("d/", o => o.Key.Contains("mine", StringComparison.Ordinal) && o.Modified > TimeProvider.System.GetUtcNow().AddMinutes(-10), default);
+        Assert.That(await UploadsAsync(), Is.EquivalentTo(new[] { "below/d/theirs-1", "below/e/mine-2" }));
+        await _store.DiscardUnfinishedAsync("", _ => true, default);
+        Assert.That(await UploadsAsync(), Is.Empty);
+    }
+
+    [Test]
+    public async Task Of_sixteen_that_write_one_key_if_absent_one_does()
+    {
+        var wrote = await Task.WhenAll(Enumerable.Range(0, 16).Select(i => _store.PutIfAbsentAsync("one", Encoding.UTF8.GetBytes($"writer {i}"), default).AsTask()));
+        var winner = Array.IndexOf(wrote, true);
+        Assert.That(wrote.Count(w => w), Is.EqualTo(1));
+        Assert.That(Encoding.UTF8.GetString(await BytesAsync(await _store.GetAsync("one", default))), Is.EqualTo($"writer {winner}"));
+        Assert.That(await _store.PutIfAbsentAsync("one", Encoding.UTF8.GetBytes($"writer {winner}"), default), Is.True, "as the answer to a request that was sent again");
+    }
+
+    [Test]
+    public async Task A_store_with_conditional_writes_passes_the_check_and_keeps_nothing_of_it()
+    {
+        await _store.CheckAsync(default);
+        var listed = new List<string>();
+        await foreach (var (key, _, _) in _store.ListAsync("_etl/", default))
+        {
+            listed.Add(key);
+        }
+
+        Assert.That(listed, Is.Empty);
+    }
+
+    [Test]
+    public async Task Without_conditional_writes_an_object_that_is_there_is_seen_first()
+    {
+        await using var store = new S3Store(Options(_bucket, "plain") with { ConditionalPut = false });
+        await store.CheckAsync(default);
+        Assert.That(store.PutIfAbsentIsAtomic, Is.False);
+        Assert.That(await store.PutIfAbsentAsync("k", "1"u8.ToArray(), default), Is.True);
+        Assert.That(await store.PutIfAbsentAsync("k", "2"u8.ToArray(), default), Is.False);
+    }
+
+    [Test]
+    public async Task Errors_say_what_to_do_and_no_secret()
+    {
+        const string Canary = "wrong-s3cret-canary";
+        await using var wrong = new S3Store(Options(_bucket) with { SecretKey = Canary });
+        await using var stranger = new S3Store(Options(_bucket) with { AccessKey = "nobody", SecretKey = Canary });
+        await using var nowhere = new S3Store(Options("etl-there-is-no-such-bucket"));
+        await using var silent = new S3Store(Options(_bucket) with { Endpoint = "http://127.0.0.1:9" });
+        using (Assert.EnterMultipleScope())
+        {
+            Told(wrong, "ETL4590", "SignatureDoesNotMatch");
+            Told(stranger, "ETL4590", "InvalidAccessKeyId");
+            Told(nowhere, "ETL4591", "there is no bucket 'etl-there-is-no-such-bucket'");
+            Told(silent, "ETL4592", "cannot be reached");
+            Assert.That(silent.IsTransient(Thrown<EtlException>(async () => await silent.CheckAsync(default))), Is.True);
+            Assert.That(wrong.IsTransient(Thrown<EtlException>(async () => await wrong.CheckAsync(default))), Is.False);
+        }
+
+        static void Told(S3Store store, string code, string text)
+        {
+            var error = Thrown<EtlException>(async () => await store.CheckAsync(default));
+            Assert.That(error.Code, Is.EqualTo(code), error.ToString());
+            Assert.That(error.Message, Does.Contain(text));
+            Assert.That(error.ToString(), Does.Not.Contain(Canary));
+        }
+    }
+
+    private Task<List<string>> UploadsAsync() => S3Server.OpenUploadsAsync(_bucket);
+
+    private static S3ConnectionOptions Options(string bucket, string prefix = "") => new()
+    {
+        Bucket = bucket, Prefix = prefix, Endpoint = S3Server.Endpoint, AccessKey = S3Server.AccessKey, SecretKey = S3Server.SecretKey,
+    };
+
+    private static async Task<byte[]> BytesAsync(Stream? stream)
+    {
+        using var all = new MemoryStream();
+        await using (stream)
+        {
+            await stream!.CopyToAsync(all);
+        }
+
+        return all.ToArray();
+    }
+}
