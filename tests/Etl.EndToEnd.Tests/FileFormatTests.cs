@@ -87,6 +87,34 @@ public sealed class FileFormatTests
     }
 
     [Test]
+    [Category("Integration")]
+    public async Task The_example_runs_over_S3_and_its_tables_files_are_read_as_a_table_and_as_they_are()
+    {
+        using var project = ProjectFolder.Example("files");
+        project.Environment["S3_SECRET"] = S3Server.SecretKey;
+        var (inbox, lake, reports) = (await S3Server.CreateBucketAsync(), await S3Server.CreateBucketAsync(), await S3Server.CreateBucketAsync());
+        project.Write("connections.yaml", $"connections:\n  inbox: {S3Server.Connection(inbox)}\n  lake: {S3Server.Connection(lake)}\n  reports: {S3Server.Connection(reports)}\n");
+        using var client = S3Server.Client();
+        foreach (var key in (string[])["clicks/day=2026-01-01/web-1.json", "clicks/day=2026-01-02/web-1.json"])
+        {
+            await client.PutObjectAsync(new Amazon.S3.Model.PutObjectRequest { BucketName = inbox, Key = key, ContentBody = project.Read($"inbox/{key}") });
+        }
+
+        await project.ReportAsync("run", "clicks.yaml");
+        Assert.That((await project.ReportAsync("run", "clicks.yaml"))["status"]!.GetValue<string>(), Is.EqualTo("nothing_new"));
+        string[] expected = ["2026-01-01|/|2|2|4.00", "2026-01-01|/prices|1|1|41.50", "2026-01-02|/prices|1|1|12.00"];
+        await project.ReportAsync("run", "visits.yaml");
+        await S3Server.MirrorAsync(reports, project.PathOf("data/reports"));
+        CheckReport(project, expected);
+
+        project.Replace("visits.yaml", "extract: delta", "extract: parquet");
+        project.Replace("visits.yaml", "path: clicks, columns", "path: clicks/**/*.parquet, columns");
+        await project.ReportAsync("run", "visits.yaml", "--full-refresh");
+        await S3Server.MirrorAsync(reports, project.PathOf("data/reports"));
+        CheckReport(project, expected);
+    }
+
+    [Test]
     public async Task Parquet_and_appended_versions_of_a_table_go_on_where_the_target_is()
     {
         using var project = ProjectFolder.With(
