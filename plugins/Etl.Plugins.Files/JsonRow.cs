@@ -98,6 +98,10 @@ internal sealed class JsonRow(JsonRecordReader reader, RecordBatchBuilder builde
         {
             ReadList(ref json, i, target, items);
         }
+        else if (json.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray)
+        {
+            throw reader.Error(reader.Line, $"column '{builder.Schema.FieldsList[i].Name}' is an object or a list, which the contract takes only as physicalType json");
+        }
         else if (!TryAppend(ref json, target))
         {
             throw Mismatch(i, target.Type);

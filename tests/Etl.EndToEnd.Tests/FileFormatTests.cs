@@ -71,6 +71,7 @@ public sealed class FileFormatTests
         using var project = ProjectFolder.Example("files");
         var first = await project.ReportAsync("run", "clicks.yaml");
         Assert.That(first["loads"]![0]!["inserted"]!.GetValue<long>(), Is.EqualTo(4));
+        Assert.That(first["loads"]![0]!["checkpoint"]!.GetValue<string>(), Is.EqualTo("clicks: 2 files"));
         await project.ReportAsync("run", "visits.yaml");
         CheckReport(project, "2026-01-01|/|2|2|4.00", "2026-01-01|/prices|1|1|41.50", "2026-01-02|/prices|1|1|12.00");
 

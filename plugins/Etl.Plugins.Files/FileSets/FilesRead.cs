@@ -45,7 +45,8 @@ internal abstract class FilesRead
     private sealed class EachFile : FilesRead
     {
         private const int EntryBytes = 16;
-        private const string Members = "files";
+        // Not for people: it is long.
+        private const string Members = "_files";
         private readonly SortedDictionary<UInt128, uint> _files = [];
 
         public EachFile(JsonObject? position)
@@ -78,7 +79,7 @@ internal abstract class FilesRead
                 at += EntryBytes;
             }
 
-            return new JsonObject { ["count"] = _files.Count, [Members] = Base64Url.EncodeToString(bytes) };
+            return new JsonObject { ["read"] = string.Create(CultureInfo.InvariantCulture, $"{_files.Count} {(_files.Count == 1 ? "file" : "files")}"), [Members] = Base64Url.EncodeToString(bytes) };
         }
 
         private static UInt128 NameOf(StoredObject file) => BinaryPrimitives.ReadUInt128BigEndian(SHA256.HashData(Encoding.UTF8.GetBytes(file.Key))) >> 32;

@@ -117,7 +117,7 @@ public sealed class FileSetTests
         File.Move(moved, path);
         (rows, position) = await NextAsync(FileIncrement.Files, position);
         Assert.That(rows, Is.Empty);
-        Assert.That(position.Position["count"]!.GetValue<int>(), Is.EqualTo(3));
+        Assert.That(position.Position["read"]!.GetValue<string>(), Is.EqualTo("3 files"));
         Assert.That((await NextAsync(FileIncrement.Files, null)).Rows, Is.EqualTo(new[] { 2L, 1, 3 }), "from the beginning");
     }
 
@@ -162,7 +162,7 @@ public sealed class FileSetTests
         var reached = extraction.Reached;
         Assert.That(Thrown<EtlException>(() => NextAsync(FileIncrement.Names, reached)).Code, Is.EqualTo("ETL4539"));
         Assert.That(Thrown<EtlException>(() => NextAsync(FileIncrement.Files, reached with { Identity = "file:///elsewhere/" })).Code, Is.EqualTo("ETL4539"));
-        Assert.That(Thrown<EtlException>(() => NextAsync(FileIncrement.Files, reached with { Position = new JsonObject { ["files"] = "AAAA" } })).Code, Is.EqualTo("ETL4539"));
+        Assert.That(Thrown<EtlException>(() => NextAsync(FileIncrement.Files, reached with { Position = new JsonObject { ["_files"] = "AAAA" } })).Code, Is.EqualTo("ETL4539"));
     }
 
     [Test]
