@@ -178,7 +178,7 @@ public sealed class PostgresTests
         using var stop = new CancellationTokenSource();
         var writers = Enumerable.Range(0, 4).Select(w => Task.Run(() => WriteItemsAsync(Database, w, stop.Token))).ToList();
         var living = 0L;
-        for (var round = 0; round < 3; round++)
+        for (var round = 0; round < 2; round++)
         {
             foreach (var command in (string[][])[["run"], ["reconcile", "--repair"]])
             {

@@ -92,6 +92,18 @@ public sealed class ReconcileTests
         project.Replace("orders.yaml", "on_excluded: delete", "on_excluded: keep");
         await project.ReportAsync("run", "orders.yaml", "--full-refresh");
         await RefusedAsync(project, "ETL4233", "--stage", "warehouse");
+
+        project.Write("orders.yaml",
+            """
+            apiVersion: etl/v1
+            pipeline: totals
+            stages:
+              - { id: orders, extract: table, connection: shop, contract: orders.contract.yaml, with: { table: orders } }
+              - { id: totals, transform: aggregate, from: orders, with: { group_by: [day], columns: { orders: "count(*)" } } }
+              - { id: warehouse, load: table, from: totals, connection: dwh, with: { table: totals, mode: upsert, key: [day] } }
+            """);
+        await project.ReportAsync("run", "orders.yaml");
+        await RefusedAsync(project, "ETL4237");
     }
 
     private static async Task RefusedAsync(ProjectFolder project, string code, params string[] options)

@@ -13,7 +13,7 @@ public sealed record Reconciliation(bool Repairs, string? Stage);
 /// <summary>From targets to the rounds that hold them against everything that their sources have; positions stay.</summary>
 internal static class ReconcilePlanner
 {
-    /// <summary>The rounds; ETL4225, ETL4226 and ETL4233 to ETL4235 for a target that cannot be compared.</summary>
+    /// <summary>The rounds; ETL4226, ETL4233 to ETL4235 and ETL4237 for a target that cannot be compared.</summary>
     public static IReadOnlyList<RoundPlan> Plan(CompiledPipeline pipeline, IReadOnlyList<LoadHold> holds, Func<LoadHold, string> position, Reconciliation reconciliation) =>
         [.. holds.GroupBy(position).Select(group =>
         {
@@ -64,9 +64,9 @@ internal static class ReconcilePlanner
             }
 
             var source = (ExtractNode)pipeline.Node(pipeline.MainPath(load)[^1].Id);
-            var columns = ReplayPlanner.SourceColumns(pipeline, load, source);
-            ReplayPlanner.RequireRowLocal(pipeline, load);
-            return (source, session, columns, load.Plan.Key);
+            return ReplayPlanner.IsRowLocal(pipeline, load)
+                ? (source, session, ReplayPlanner.SourceColumns(pipeline, load, source), load.Plan.Key)
+                : throw new EtlException("ETL4237", $"a stage above '{load.Id}' looks at several rows at once: a key that '{source.Id}' lacks may be there all the same", "Name another load with --stage, or run with --full-refresh.");
         }
         catch (EtlException e)
         {
