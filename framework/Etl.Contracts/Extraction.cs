@@ -54,7 +54,8 @@ public sealed record ExtractRequest(
 }
 
 /// <summary>
-/// How far a source was consumed. <see cref="Position"/> belongs to the extractor and is opaque to everybody else.
+/// How far a source was consumed. <see cref="Position"/> belongs to the extractor and is opaque to everybody else; its values are shown to people, except of members
+/// whose names start with an underscore.
 /// </summary>
 /// <param name="Kind">See <see cref="ExtractorCapabilities.Kind"/>.</param>
 /// <param name="Identity">The system that the position is of, such as PostgreSQL's system identifier and database; another one is refused.</param>

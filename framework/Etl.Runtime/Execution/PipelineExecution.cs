@@ -118,7 +118,11 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
             foreach (var hold in holds)
             {
                 _loads.TryAdd(hold.Node.Id, ReportBuilder.NotPublished(hold.Node, hold.Session.Checkpoint));
-                await hold.Session.DisposeAsync();
+                await settings.Activity.DoAsync(hold.Node.Id, "close", async () =>
+                {
+                    await hold.Session.DisposeAsync();
+                    return true;
+                });
                 settings.FailPoints.Hit("target.closed");
             }
         }

@@ -24,7 +24,9 @@ internal sealed class Publisher(RoundPlan plan, RunSettings settings, RunResourc
             {
                 load.Clock.Begin();
                 settings.FailPoints.Hit("publish.before");
-                var result = await load.CommitAsync(next, settings, cancel);
+                // Not all loaders look before they begin, and who told the run to stop may be gone by now.
+                cancel.ThrowIfCancellationRequested();
+                var result = await settings.Activity.DoAsync(load.Node.Id, "publish", () => load.CommitAsync(next, settings, cancel));
                 settings.FailPoints.Hit("publish.after");
                 results.Add((ReportBuilder.Published(load.Node, next, result) with { Publish = settings.Profile ? load.Clock.End(origin) : null }, null));
                 resources.Progress(new RunProgress(load.Node.Id, StagePhase.Done, next.Rows, next.Rows, 0));

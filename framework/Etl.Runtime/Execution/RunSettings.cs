@@ -50,6 +50,12 @@ public sealed record RunSettings
     /// <summary>Called from many threads.</summary>
     public Action<RunProgress> Progress { get; init; } = _ => { };
 
+    /// <summary>See <see cref="LoadRequest.Restores"/>; a full refresh does too.</summary>
+    internal bool Restores { get; init; }
+
+    /// <summary>What its stages are at.</summary>
+    internal StageActivity Activity { get; } = new();
+
     /// <summary>Those of the environment, except in tests that rehearse crashes in their own process.</summary>
     internal FailPoints FailPoints { get; init; } = FailPoints.Current;
 

@@ -54,7 +54,7 @@ public sealed class StateEditor(CompiledPipeline pipeline, RunSettings settings)
             throw new EtlException("ETL6007", $"'{stage}' is loaded from everything in each run, so no position says where the next one begins", "Run the pipeline.");
         }
 
-        var hold = await LoadHold.OpenAsync(pipeline, load, settings, cancel);
+        var hold = await LoadHold.OpenAsync(pipeline, load, settings with { Restores = true }, cancel);
         await using var session = hold.Session;
         if (session.Checkpoint is null)
         {
