@@ -7,6 +7,7 @@ namespace Etl.EndToEnd.Tests;
 public sealed class DeadLetterSinkTests
 {
     [Test]
+    [Property("Fault", 55)]
     public async Task Nothing_is_published_when_the_store_of_dead_letters_fails()
     {
         using var project = SmallShop.Project("duckdb");
@@ -22,6 +23,7 @@ public sealed class DeadLetterSinkTests
     }
 
     [Test]
+    [Property("Fault", 55)]
     public async Task Nothing_is_published_when_the_state_folder_cannot_take_dead_letters()
     {
         using var project = SmallShop.Project("sqlite");

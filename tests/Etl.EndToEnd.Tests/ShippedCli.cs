@@ -45,9 +45,13 @@ public sealed class ShippedCli
     }
 
     /// <summary>Starts it, for a test that has something to do meanwhile.</summary>
-    public static StartedCli Start(string folder, IReadOnlyDictionary<string, string> environment, params string[] arguments)
+    public static StartedCli Start(string folder, IReadOnlyDictionary<string, string> environment, params string[] arguments) => StartUnder([], folder, environment, arguments);
+
+    /// <summary>Starts it under another program, such as one that makes its system calls fail.</summary>
+    public static StartedCli StartUnder(string[] program, string folder, IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet", [_dll, .. arguments])
+        string[] command = [.. program, "dotnet", _dll, .. arguments];
+        var start = new ProcessStartInfo(command[0], command[1..])
         {
             WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
         };

@@ -102,17 +102,19 @@ public sealed class ResourceFaultTests
         Assert.That(await rig.WarehouseAsync("select pipeline || ' ' || n from _etl.checkpoint order by 1"), Is.EqualTo(new[] { "orders 3", "other 3" }));
     }
 
-    [TestCase("lake", "ETL4309", Description = "the lake's folder")]
-    [TestCase("out", "ETL4500", Description = "the folder of an SQLite target")]
-    [TestCase(".etl/tmp", "ETL4309", Description = "temporary files")]
+    [TestCase("lake", "ETL4309", 256, Description = "the lake's folder")]
+    [TestCase("out", "ETL4500", 256, Description = "the folder of an SQLite target")]
+    [TestCase(".etl/tmp", "ETL4309", 256, Description = "temporary files")]
+    [TestCase("lake/refused", "ETL4309", 4, Description = "dead letters")]
     [Property("Fault", 27)]
     [Property("Fault", 28)]
+    [Property("Fault", 29)]
     [Property("Fault", 32)]
-    public async Task A_disk_that_is_full_ends_the_run_and_with_room_the_next_one_does_all(string folder, string code)
+    public async Task A_disk_that_is_full_ends_the_run_and_with_room_the_next_one_does_all(string folder, string code, int kilobytes)
     {
         await using var rig = await Rig.CreateAsync("sqlite");
-        await rig.SourceAsync("with recursive n(i) as (select 10001 union all select i + 1 from n where i < 40000) insert into orders select i, hex(randomblob(20)), 1, '2026-03-01', '2026-05-01T00:00:00Z', null from n");
-        await using (await SmallDisk.MountAsync(rig.Project.PathOf(folder), kilobytes: 256))
+        await rig.SourceAsync("with recursive n(i) as (select 10001 union all select i + 1 from n where i < 40000) insert into orders select i, hex(randomblob(20)), i % 20 - 1, '2026-03-01', '2026-05-01T00:00:00Z', null from n");
+        await using (await SmallDisk.MountAsync(rig.Project.PathOf(folder), kilobytes))
         {
             var ended = await rig.RunAsync();
             Assert.That(ended.ExitCode, Is.EqualTo(1), ended.ToString());

@@ -27,10 +27,10 @@ public sealed class SqliteLedger : ILedger
     }
 
     /// <inheritdoc/>
-    public Task StartAsync(RunStart run, CancellationToken cancel) => store.StartAsync(run, cancel);
+    public Task StartAsync(RunStart run, CancellationToken cancel) => WriteAsync(() => store.StartAsync(run, cancel));
 
     /// <inheritdoc/>
-    public Task FinishAsync(RunReport report, CancellationToken cancel) => store.FinishAsync(report, cancel);
+    public Task FinishAsync(RunReport report, CancellationToken cancel) => WriteAsync(() => store.FinishAsync(report, cancel));
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<RunSummary>> ListAsync(RunFilter filter, CancellationToken cancel) =>
@@ -42,6 +42,18 @@ public sealed class SqliteLedger : ILedger
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private async Task WriteAsync(Func<Task> write)
+    {
+        try
+        {
+            await write();
+        }
+        catch (SqliteException e)
+        {
+            throw new EtlException("ETL4316", $"the ledger {path} cannot be written: {e.Message}", "Look at its disk, and run again. What targets hold is told by their own checkpoints: nothing of it depends on the ledger.", e);
+        }
+    }
 
     private async Task<DbConnection> OpenAsync(CancellationToken cancel)
     {

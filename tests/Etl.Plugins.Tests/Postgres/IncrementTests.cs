@@ -93,6 +93,7 @@ public sealed class IncrementTests
     }
 
     [Test]
+    [Property("Fault", 47)]
     public async Task A_transaction_that_is_open_for_longer_than_the_window_is_named()
     {
         await using var db = await TestDatabase.CreateAsync();
