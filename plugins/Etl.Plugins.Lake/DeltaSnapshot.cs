@@ -57,8 +57,18 @@ internal sealed class DeltaSnapshot
     public IEnumerable<Checkpoint> EpochsOf(CheckpointKey key) => _checkpoints.GetValueOrDefault(key.ToString(), []).Select(Checkpoint.Parse);
 
     /// <summary>The same for a run that takes the table.</summary>
-    public Checkpoint? CheckpointOf(LoadRequest request) =>
-        _checkpoints.TryGetValue(request.Key.ToString(), out var json) ? Checkpoint.Parse(json[^1], request, _epochs.GetValueOrDefault(request.Key.ToString())) : null;
+    public Checkpoint? CheckpointOf(LoadRequest request)
+    {
+        // The log says twice what was committed: as a checkpoint, and as Delta's own txn action, which survives where a tool writes the log anew.
+        var app = request.Key.ToString();
+        var (epoch, json) = (_epochs.GetValueOrDefault(app), _checkpoints.GetValueOrDefault(app)?[^1] ?? "");
+        if (json.Length == 0)
+        {
+            request.RequireNewest(0, epoch, hasPosition: false);
+        }
+
+        return epoch == 0 && json.Length == 0 ? null : Checkpoint.Parse(json, request, epoch);
+    }
 
     /// <summary>Another pipeline's stage that committed here; null when there is none.</summary>
     public string? OtherWriter(CheckpointKey key) => _checkpoints.Keys.FirstOrDefault(app => app != key.ToString());
