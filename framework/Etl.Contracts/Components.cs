@@ -8,7 +8,8 @@ namespace Etl.Contracts;
 /// <para>
 /// The runtime makes an instance through the class's one public constructor. A parameter may be: the component's
 /// options record; for extractors, loaders and notifiers, the connection (its class, or an interface that it
-/// implements, such as <see cref="IObjectStore"/>); and a <see cref="PluginContext"/>. A constructor does no I/O.
+/// implements, such as <see cref="IObjectStore"/>); for connections, an <see cref="IConnectionDirectory"/>; and a
+/// <see cref="PluginContext"/>. A constructor does no I/O.
 /// </para>
 /// </summary>
 [AttributeUsage(AttributeTargets.Class, Inherited = false)]

@@ -110,7 +110,8 @@ public static partial class PluginConformance
 
         foreach (var parameter in constructor.GetParameters())
         {
-            if (IsOptions(parameter) || parameter.ParameterType == typeof(PluginContext))
+            if (IsOptions(parameter) || parameter.ParameterType == typeof(PluginContext)
+                || (component.Kind == ComponentKind.Connection && parameter.ParameterType == typeof(IConnectionDirectory)))
             {
                 continue;
             }

@@ -14,6 +14,7 @@ public sealed class ConnectionPool(Project project, ComponentFactory factory, Re
 {
     private readonly Dictionary<string, IConnection> _opened = [];
     private readonly HashSet<string> _failed = [];
+    private readonly HashSet<string> _making = [];
 
     /// <summary>By name.</summary>
     public IReadOnlyDictionary<string, IConnection> Opened => _opened;
@@ -49,6 +50,7 @@ public sealed class ConnectionPool(Project project, ComponentFactory factory, Re
             return null;
         }
 
+        _making.Add(definition.Name);
         try
         {
             object? options = null;
@@ -61,16 +63,49 @@ public sealed class ConnectionPool(Project project, ComponentFactory factory, Re
                 }
             }
 
-            connection = (IConnection)factory.Create(descriptor, options, null);
+            connection = (IConnection)factory.Create(descriptor, options, null, new Others(this, definition));
+        }
+        catch (UnusableException)
+        {
+            return null;
         }
         catch (EtlException e)
         {
             bag.AddError(e.OptionPath is null ? definition.Span : OptionBinder.SpanOf(definition.With, e.OptionPath, e.OptionOffset), e);
             return null;
         }
+        finally
+        {
+            _making.Remove(definition.Name);
+        }
 
         _failed.Remove(definition.Name);
         _opened.Add(definition.Name, connection);
         return connection;
     }
+
+    // What one connection sees of the others.
+    private sealed class Others(ConnectionPool pool, ConnectionDefinition user) : IConnectionDirectory
+    {
+        public T Require<T>(string name, string optionPath) where T : class
+        {
+            var span = OptionBinder.SpanOf(user.With, optionPath, null);
+            if (pool.Find(name, span) is not { } definition)
+            {
+                throw new UnusableException();
+            }
+
+            return pool._making.Contains(definition.Name)
+                ? throw new EtlException("ETL3002", $"connection '{user.Name}' would work through '{name}', which works through it", "Name another connection.") { OptionPath = optionPath }
+                : pool.Open(definition) switch
+                {
+                    T fitting => fitting,
+                    null => throw new UnusableException(),
+                    _ => throw new EtlException("ETL3002", $"connection '{name}' is of type {definition.Type}; here it takes {ComponentFactory.InWords(typeof(T))}", "Name another connection.") { OptionPath = optionPath },
+                };
+        }
+    }
+
+    // The bag says already why.
+    private sealed class UnusableException : Exception;
 }

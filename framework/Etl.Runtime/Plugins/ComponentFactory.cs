@@ -25,14 +25,15 @@ public sealed class ComponentFactory(PluginCatalog catalog, PluginContext contex
         Array.Find(Constructor(component).GetParameters(), IsConnection)?.ParameterType;
 
     /// <summary>Makes an instance. ETL3002: the connection is missing or not one that this component can use.</summary>
-    public object Create(ComponentDescriptor component, object? options, IConnection? connection)
+    public object Create(ComponentDescriptor component, object? options, IConnection? connection, IConnectionDirectory? others = null)
     {
         var constructor = Constructor(component);
         var arguments = constructor.GetParameters().Select(p =>
             p.Name == OptionsParameter ? options
             : p.ParameterType == typeof(PluginContext) ? context
+            : p.ParameterType == typeof(IConnectionDirectory) && others is not null ? others
             : IsConnection(p) ? Fitting(component, p.ParameterType, connection)
-            : throw new EtlException("ETL5008", $"the constructor of '{component.TypeName}' takes '{p.Name}', which is neither options, a connection nor a PluginContext")).ToArray();
+            : throw new EtlException("ETL5008", $"the constructor of '{component.TypeName}' takes '{p.Name}', which is neither options, a connection, a PluginContext nor, for a connection, an IConnectionDirectory")).ToArray();
         try
         {
             return constructor.Invoke(arguments);
@@ -51,7 +52,10 @@ public sealed class ComponentFactory(PluginCatalog catalog, PluginContext contex
             ? throw new EtlException("ETL3002", $"'{component.Name}' needs a connection", "Name one with `connection:`.")
             : wanted.IsInstanceOfType(connection)
                 ? connection
-                : throw new EtlException("ETL3002", $"'{component.Name}' cannot use this connection: it needs {(wanted == typeof(IObjectStore) ? "an object store, such as type file or s3" : wanted.Name)}");
+                : throw new EtlException("ETL3002", $"'{component.Name}' cannot use this connection: it needs {InWords(wanted)}");
+
+    /// <summary>What a connection must be, for people.</summary>
+    internal static string InWords(Type wanted) => wanted == typeof(IObjectStore) ? "an object store, such as type file or s3" : wanted.Name;
 
     private ConstructorInfo Constructor(ComponentDescriptor component)
     {
