@@ -171,6 +171,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
             FullRefresh = request.FullRefresh,
             Replay = request.Replay,
             Backfill = request.Backfill,
+            Reconcile = request.Reconcile,
             Accepted = request.Accepted,
             AcceptedReason = request.AcceptedReason,
             Wait = request.Wait,

@@ -46,7 +46,8 @@ internal sealed class DeltaLog(IObjectStore store, string root)
         }
     }
 
-    private async Task<string?> ReadAsync(long version, CancellationToken cancel)
+    /// <summary>The actions of a version as they are stored; null when there is none.</summary>
+    public async Task<string?> ReadAsync(long version, CancellationToken cancel)
     {
         await using var stream = await store.GetAsync(KeyOf(version), cancel);
         if (stream is null)

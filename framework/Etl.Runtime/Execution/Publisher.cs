@@ -45,6 +45,27 @@ internal sealed class Publisher(RoundPlan plan, RunSettings settings, RunResourc
         return results;
     }
 
+    /// <summary>What <see cref="PublishAsync"/> would do to each target; nothing of it stays.</summary>
+    public async Task<IReadOnlyList<LoadReport>> RehearseAsync(Func<string, SourcePosition> reached, string batchId, CancellationToken cancel)
+    {
+        var reports = new List<LoadReport>();
+        foreach (var load in plan.Loads)
+        {
+            try
+            {
+                var session = (IReconcilingLoadSession)load.Session;
+                reports.Add(ReportBuilder.Compared(load.Node, session.Checkpoint!, await session.RehearseAsync(Next(load, reached, [], batchId), cancel)));
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                e.Data[Round.StageOf] = load.Node.Id;
+                throw;
+            }
+        }
+
+        return reports;
+    }
+
     private Checkpoint Next(LoadHold load, Func<string, SourcePosition> reached, IReadOnlyList<DeadLetterFile> deadLetters, string batchId) => new()
     {
         Key = plan.Pipeline.KeyOf(load.Node),

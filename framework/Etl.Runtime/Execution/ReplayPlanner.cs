@@ -163,14 +163,25 @@ internal static class ReplayPlanner
     /// </summary>
     public static void RequireRowLocal(CompiledPipeline pipeline, LoadNode load)
     {
+        if (!IsRowLocal(pipeline, load))
+        {
+            throw SeesOthers(load);
+        }
+    }
+
+    /// <summary>Whether a load's row comes from one row of the source, or from those of its key.</summary>
+    public static bool IsRowLocal(CompiledPipeline pipeline, LoadNode load)
+    {
         for (var node = pipeline.Node(load.Inputs[0]); node.Inputs.Count > 0; node = pipeline.Node(node.Inputs[0]))
         {
             var segment = (node as SegmentNode)?.Segment;
             if (segment is null || segment.Stages.Any(s => s.Opaque) || (load.Plan.Mode != LoadMode.Upsert && segment.Verdicts.Any(v => v.Fate == Fate.Deduplicated)))
             {
-                throw SeesOthers(load);
+                return false;
             }
         }
+
+        return true;
     }
 
     private static EtlException SeesOthers(LoadNode load) => new(

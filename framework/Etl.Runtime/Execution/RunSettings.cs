@@ -20,6 +20,9 @@ public sealed record RunSettings
     /// <summary>Reads this range again instead of what is new; null for a run.</summary>
     public BackfillRange? Backfill { get; init; }
 
+    /// <summary>Compares targets with everything that the sources have instead of reading what is new; null for a run.</summary>
+    public Reconciliation? Reconcile { get; init; }
+
     /// <summary>Rules that a person accepts for this run, by <c>rule</c> or <c>stage.rule</c>.</summary>
     public IReadOnlySet<string> Accepted { get; init; } = new HashSet<string>();
 

@@ -3,8 +3,8 @@ using Etl.Contracts;
 
 namespace Etl.Plugins.Files;
 
-/// <summary>Names of data files: <c>FOLDER/LOAD-EPOCH-BATCH.csv</c>. Two loads may share a folder: each knows its own files by this.</summary>
-internal static class CsvFileName
+/// <summary>Names of data files: <c>FOLDER/LOAD-EPOCH-BATCH.EXTENSION</c>. Two loads may share a folder: each knows its own files by this.</summary>
+internal static class EpochFileName
 {
     private const int Digits = 20;
 
@@ -12,7 +12,7 @@ internal static class CsvFileName
     public static string Prefix(string path, CheckpointKey load) => $"{path}/{load.ShortName}-";
 
     /// <summary>The key of an epoch's file.</summary>
-    public static string Of(string path, Checkpoint epoch) => string.Create(CultureInfo.InvariantCulture, $"{Prefix(path, epoch.Key)}{epoch.N:D20}-{epoch.BatchId}.csv");
+    public static string Of(string path, Checkpoint epoch, string extension) => string.Create(CultureInfo.InvariantCulture, $"{Prefix(path, epoch.Key)}{epoch.N:D20}-{epoch.BatchId}.{extension}");
 
     /// <summary>The epoch of a load's file; null for another file.</summary>
     public static long? EpochOf(string key, string path, CheckpointKey load)
