@@ -49,7 +49,8 @@ public sealed class SqliteLedger : ILedger
         {
             await write();
         }
-        catch (SqliteException e)
+        // A constraint that is broken is an error of the program, and no matter of the disk.
+        catch (SqliteException e) when (e.SqliteErrorCode != SQLitePCL.raw.SQLITE_CONSTRAINT)
         {
             throw new EtlException("ETL4316", $"the ledger {path} cannot be written: {e.Message}", "Look at its disk, and run again. What targets hold is told by their own checkpoints: nothing of it depends on the ledger.", e);
         }
