@@ -103,7 +103,13 @@ start() {
     disk=$(cat /proc/sys/kernel/random/uuid)
     ceph -c "$configuration" osd new "$disk" >/dev/null
     ceph-osd -c "$configuration" -i 0 --mkfs --osd-uuid "$disk"
-    ceph-osd -c "$configuration" -i 0
+    # It may ask the monitor before it knows whose it is ("wrong fsid"), and ends then.
+    local attempt
+    for attempt in 1 2 3 4 5 6 7 8 9 10; do
+        ceph-osd -c "$configuration" -i 0 && break
+        [ "$attempt" -lt 10 ]
+        sleep 0.2
+    done
     radosgw -c "$configuration" -n client.rgw.a
     for _ in $(seq 1 240); do
         if listens "$port"; then
