@@ -45,10 +45,17 @@ public sealed record ExtractRequest(
 {
     /// <summary>A target adds each row that comes, so none may come in two increments. A target with a key takes a row again without harm, which may be cheaper.</summary>
     public bool Once { get; init; }
+
+    /// <summary>
+    /// Every row that the source has now is asked for, as for a null <see cref="From"/>, and also what an increment would leave to a later one: a row that does not come
+    /// counts as gone. <see cref="IExtraction.Reached"/> means nothing then.
+    /// </summary>
+    public bool Whole { get; init; }
 }
 
 /// <summary>
-/// How far a source was consumed. <see cref="Position"/> belongs to the extractor and is opaque to everybody else.
+/// How far a source was consumed. <see cref="Position"/> belongs to the extractor and is opaque to everybody else; its values are shown to people, except of members
+/// whose names start with an underscore.
 /// </summary>
 /// <param name="Kind">See <see cref="ExtractorCapabilities.Kind"/>.</param>
 /// <param name="Identity">The system that the position is of, such as PostgreSQL's system identifier and database; another one is refused.</param>

@@ -99,6 +99,29 @@ public sealed record LoadRequest(
     /// session has published.
     /// </summary>
     public IReadOnlyList<string> GoneRuns { get; init; } = [];
+
+    /// <summary>
+    /// A person decided what becomes of the rows: where the load's checkpoint is gone or old, the newest epoch of the target's audit takes its place. See
+    /// <see cref="RequireNewest"/>.
+    /// </summary>
+    public bool Restores { get; init; }
+
+    /// <summary>
+    /// A target commits a checkpoint and its audit in one step. One that is behind the audit was deleted or put back by somebody, and a run that went on from it would
+    /// load again what is there. ETL4315, unless the run <see cref="Restores"/> it.
+    /// </summary>
+    /// <param name="n">The checkpoint's epoch; 0 when it is gone.</param>
+    /// <param name="newest">The newest epoch that the target tells of.</param>
+    /// <param name="hasPosition">Whether the target still has that epoch's checkpoint, to go on from.</param>
+    public void RequireNewest(long n, long newest, bool hasPosition = true)
+    {
+        if (n < newest && !Restores)
+        {
+            throw new EtlException(
+                "ETL4315", FormattableString.Invariant($"the checkpoint of {Key} {(n == 0 ? "is gone" : $"stands at epoch {n}")}, and the target was loaded up to epoch {newest}"),
+                "Nothing was read or written. " + (hasPosition ? FormattableString.Invariant($"To go on where the target is: `etl state reset {Key.Pipeline} {Key.Stage} --to-epoch {newest} --yes`; to load it anew: --full-refresh.") : "Put the checkpoint back from a copy, or run with --full-refresh."));
+        }
+    }
 }
 
 /// <summary>

@@ -29,6 +29,9 @@ public sealed record PipelineRunRequest(string File)
     /// <summary>Reads this range again instead of what is new.</summary>
     public BackfillRange? Backfill { get; init; }
 
+    /// <summary>Compares targets with everything that the sources have instead of reading what is new.</summary>
+    public Reconciliation? Reconcile { get; init; }
+
     /// <summary>Rules accepted for this run.</summary>
     public IReadOnlySet<string> Accepted { get; init; } = new HashSet<string>();
 

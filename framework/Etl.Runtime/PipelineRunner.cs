@@ -29,7 +29,16 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
     /// Runs a pipeline and reports how it ended, whatever happened once it was compiled. Throws <see cref="InvalidPipelineException"/> for a pipeline that does
     /// not compile: then nothing was connected.
     /// </summary>
+    /// <remarks>
+    /// A run that is told to stop and does not hear (ETL4313) is reported all the same. What it holds is let go when it ends, if it ever does; its caller ends the process.
+    /// </remarks>
     public async Task<RunReport> RunAsync(PipelineRunRequest request, CancellationToken cancel)
+    {
+        var hung = new TaskCompletionSource<RunReport>(TaskCreationOptions.RunContinuationsAsynchronously);
+        return await await Task.WhenAny(RunAsync(request, hung, cancel), hung.Task);
+    }
+
+    private async Task<RunReport> RunAsync(PipelineRunRequest request, TaskCompletionSource<RunReport> hung, CancellationToken cancel)
     {
         var run = NewRun(request);
         var project = OpenProject(request.File, request.Environment, ref run, request.Date);
@@ -44,9 +53,15 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         await ledger.StartAsync(new RunStart(run.Id, pipeline.Definition.Id, project.Environment, run.StartedAt, request.Process), cancel);
         request.FailPoints.Hit("ledger.started");
 
-        var report = await ExecuteAsync(pipeline, run, request, memory, await GoneRunsAsync(ledger, pipeline, run.Id, cancel), cancel);
+        var (report, work) = await ExecuteAsync(pipeline, run, request, memory, await GoneRunsAsync(ledger, pipeline, run.Id, cancel), cancel);
         request.FailPoints.Hit("run.ended");
         await ledger.FinishAsync(report, CancellationToken.None);
+        if (!work.IsCompleted)
+        {
+            hung.SetResult(report);
+            await Task.WhenAny(work);
+        }
+
         return report;
     }
 
@@ -119,6 +134,12 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         string file, Project project, RunContext run, PluginCatalog catalog, ByteSize memory, PipelineRunRequest request)
     {
         var bag = new DiagnosticBag();
+        if (request.FailPoints.Problem is { } problem)
+        {
+            bag.AddError(SourceSpan.Start(file), problem);
+            throw new InvalidPipelineException(bag.Sorted);
+        }
+
         var definition = PipelineReader.Read(file, project, run, bag);
         request.FailPoints.Hit("validating");
         if (request.FailPoints.Warning is { } rehearsal)
@@ -137,19 +158,20 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         return pipeline;
     }
 
-    private async Task<RunReport> ExecuteAsync(CompiledPipeline pipeline, RunContext run, PipelineRunRequest request, ByteSize memory, IReadOnlyList<string> goneRuns, CancellationToken cancel)
+    private async Task<(RunReport Report, Task Work)> ExecuteAsync(CompiledPipeline pipeline, RunContext run, PipelineRunRequest request, ByteSize memory, IReadOnlyList<string> goneRuns, CancellationToken cancel)
     {
         using var span = EtlTelemetry.StartRun(pipeline.Definition.Id, pipeline.Project.Environment, run.Id);
         using var limit = new CancellationTokenSource(pipeline.Definition.Policies.Timeout ?? Timeout.InfiniteTimeSpan, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, limit.Token);
         var started = time.GetTimestamp();
         var allocated = GC.GetTotalAllocatedBytes();
-        var execution = new PipelineExecution(pipeline, new RunSettings
+        var settings = new RunSettings
         {
             RunId = run.Id,
             FullRefresh = request.FullRefresh,
             Replay = request.Replay,
             Backfill = request.Backfill,
+            Reconcile = request.Reconcile,
             Accepted = request.Accepted,
             AcceptedReason = request.AcceptedReason,
             Wait = request.Wait,
@@ -161,11 +183,18 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
             Progress = request.Progress,
             FailPoints = request.FailPoints,
             Process = request.Process,
-        });
-        Exception? error = null;
+        };
+        var execution = new PipelineExecution(pipeline, settings);
+        // A plugin may hold the thread that calls it.
+        var work = Task.Run(() => execution.RunAsync(either.Token), CancellationToken.None);
+        var ends = await StopLimit.EndsAsync(work, time, cancel, limit.Token);
+        Exception? error = ends ? null : StopLimit.Exceeded(cancel.IsCancellationRequested ? "a signal" : $"policies.timeout ({pipeline.Definition.Policies.Timeout})", settings.Activity);
         try
         {
-            await execution.RunAsync(either.Token);
+            if (ends)
+            {
+                await work;
+            }
         }
         catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancel.IsCancellationRequested)
         {
@@ -180,6 +209,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         {
             null => execution.Loads.All(l => l.Status == LoadStatus.NothingNew) ? RunStatus.NothingNew : RunStatus.Succeeded,
             OperationCanceledException => RunStatus.Cancelled,
+            _ when !ends && cancel.IsCancellationRequested => RunStatus.Cancelled,
             QualityException => RunStatus.Refused,
             _ => RunStatus.Failed,
         };
@@ -190,7 +220,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
 
         var seconds = time.GetElapsedTime(started).TotalSeconds;
         EtlTelemetry.RunTook(pipeline.Definition.Id, pipeline.Project.Environment, JsonNamingPolicy.SnakeCaseLower.ConvertName(status.ToString()), seconds);
-        return new RunReport
+        var report = new RunReport
         {
             RunId = run.Id,
             Pipeline = pipeline.Definition.Id,
@@ -208,6 +238,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
             Warnings = [.. Rehearsal(request).Concat(execution.Warnings).Concat(WarningOfLedger(pipeline)).Select(request.Redactor.Redact)],
             Error = error is null or OperationCanceledException ? null : ReportBuilder.Error(error, request.Redactor),
         };
+        return (report, work);
     }
 
     /// <summary>Where the runs of a project are kept: a file in its state folder, or the connection that <c>etl.yaml</c> names, which the caller disposes.</summary>

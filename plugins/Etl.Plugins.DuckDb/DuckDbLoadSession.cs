@@ -6,7 +6,7 @@ using Etl.DuckDb;
 namespace Etl.Plugins.DuckDb;
 
 /// <summary>One run's hold on a table of the file. See <see cref="ILoadSession"/> for the order of calls.</summary>
-internal sealed class DuckDbLoadSession : IRefusingLoadSession
+internal sealed class DuckDbLoadSession : IRefusingLoadSession, IReconcilingLoadSession
 {
     private readonly DuckDbConnection _connection;
     private readonly DuckDbTableLoadOptions _options;
@@ -14,6 +14,7 @@ internal sealed class DuckDbLoadSession : IRefusingLoadSession
     private readonly DuckDbTarget _target;
     private readonly DuckDbHandle _handle;
     private readonly DuckDbState _state;
+    private bool _hasKeys;
 
     private DuckDbLoadSession(
         DuckDbConnection connection, DuckDbTableLoadOptions options, LoadRequest request, DuckDbTarget target, DuckDbHandle handle, DuckDbState state, long fence, Checkpoint? checkpoint)
@@ -66,13 +67,31 @@ internal sealed class DuckDbLoadSession : IRefusingLoadSession
 
     public async ValueTask StageAsync(IAsyncEnumerable<RecordBatch> batches, CancellationToken cancel)
     {
+        await InsertAsync(_target.Stage, _request.Schema.Arrow, batches, cancel);
+        _request.FailPoint("staged");
+    }
+
+    public async ValueTask StageKeysAsync(IAsyncEnumerable<RecordBatch> keys, CancellationToken cancel)
+    {
+        using (var handle = _connection.Open(mustExist: true))
+        {
+            handle.Duck.Execute(_target.CreateKeys, cancel: cancel);
+        }
+
+        _hasKeys = true;
+        await InsertAsync(_target.Keys, new Schema(_target.KeyFields, null), keys, cancel);
+        _request.FailPoint("keys_staged");
+    }
+
+    private async ValueTask InsertAsync(DuckDbTable table, Schema schema, IAsyncEnumerable<RecordBatch> batches, CancellationToken cancel)
+    {
         using var handle = _connection.Open(mustExist: true);
         using var staged = new StagedBatches();
         var function = $"etl_stage_{Guid.NewGuid():N}";
-        using var source = handle.Duck.RegisterSource(function, _request.Schema.Arrow, staged);
+        using var source = handle.Duck.RegisterSource(function, schema, staged);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        var columns = string.Join(", ", _request.Schema.Names.Select(SqlText.Quote));
-        var insert = Task.Run(() => handle.Duck.Execute($"INSERT INTO {_target.Stage.Quoted} ({columns}) SELECT {columns} FROM {function}()", cancel: cancel), CancellationToken.None);
+        var columns = string.Join(", ", schema.FieldsList.Select(f => SqlText.Quote(f.Name)));
+        var insert = Task.Run(() => handle.Duck.Execute($"INSERT INTO {table.Quoted} ({columns}) SELECT {columns} FROM {function}()", cancel: cancel), CancellationToken.None);
         var fill = staged.FillAsync(batches, stop.Token);
         if (await Task.WhenAny(insert, fill) == insert && insert.IsFaulted)
         {
@@ -83,7 +102,6 @@ internal sealed class DuckDbLoadSession : IRefusingLoadSession
         }
 
         await Task.WhenAll(fill, insert);
-        _request.FailPoint("staged");
     }
 
     public async ValueTask StageAsync(IAsyncEnumerable<RecordBatch> batches, RefuseRow refuse, CancellationToken cancel)
@@ -102,6 +120,21 @@ internal sealed class DuckDbLoadSession : IRefusingLoadSession
     }
 
     public async ValueTask<PublishResult> PublishAsync(Checkpoint next, CancellationToken cancel) => await Task.Run(() => Publish(next, cancel), cancel);
+
+    public async ValueTask<PublishResult> RehearseAsync(Checkpoint next, CancellationToken cancel) => await Task.Run(
+        () =>
+        {
+            _handle.Duck.Execute("BEGIN", cancel: cancel);
+            try
+            {
+                return Change(_handle.Duck, next, cancel);
+            }
+            finally
+            {
+                _state.Rollback();
+            }
+        },
+        cancel);
 
     public async ValueTask<bool> ResolveAsync(Checkpoint next, CancellationToken cancel) => await Task.Run(
         () =>
@@ -125,6 +158,7 @@ internal sealed class DuckDbLoadSession : IRefusingLoadSession
         try
         {
             _handle.Duck.Execute($"DROP TABLE IF EXISTS {_target.Stage.Quoted}");
+            _handle.Duck.Execute($"DROP TABLE IF EXISTS {_target.Keys.Quoted}");
             _state.GiveBack(Fence);
         }
         finally
@@ -149,19 +183,7 @@ internal sealed class DuckDbLoadSession : IRefusingLoadSession
         PublishResult result;
         try
         {
-            // First, so that a rival that publishes at the same time conflicts on this row before anything is written.
-            if (!_state.Advance(next, Fence))
-            {
-                throw new FencedException($"{_target.Table} is at {_state.Now()}; this run has fence {Fence} and would publish epoch {next.N}");
-            }
-
-            _request.FailPoint("publish_begun");
-            foreach (var statement in DuckDbTableShape.Statements(_target, _target.Table.Columns(duck), _options.Schema))
-            {
-                duck.Execute(statement, cancel: cancel);
-            }
-
-            result = Apply(duck, cancel);
+            result = Change(duck, next, cancel);
             _state.Audit(next, result);
             duck.Execute($"DROP TABLE {_target.Stage.Quoted}", cancel: cancel);
             duck.Execute(_target.CreateStage, cancel: cancel);
@@ -196,6 +218,23 @@ internal sealed class DuckDbLoadSession : IRefusingLoadSession
         }
     }
 
+    private PublishResult Change(DuckConnection duck, Checkpoint next, CancellationToken cancel)
+    {
+        // First, so that a rival that publishes at the same time conflicts on this row before anything is written.
+        if (!_state.Advance(next, Fence))
+        {
+            throw new FencedException($"{_target.Table} is at {_state.Now()}; this run has fence {Fence} and would publish epoch {next.N}");
+        }
+
+        _request.FailPoint("publish_begun");
+        foreach (var statement in DuckDbTableShape.Statements(_target, _target.Table.Columns(duck), _options.Schema))
+        {
+            duck.Execute(statement, cancel: cancel);
+        }
+
+        return Apply(duck, cancel);
+    }
+
     private PublishResult Apply(DuckConnection duck, CancellationToken cancel)
     {
         var staged = Count(duck, $"SELECT count(*) FROM {_target.Stage.Quoted}", cancel);
@@ -207,10 +246,7 @@ internal sealed class DuckDbLoadSession : IRefusingLoadSession
         if (Replaces)
         {
             var kept = Count(duck, _target.CountKept, cancel);
-            if (kept == 0 && !_options.AllowEmpty && Count(duck, $"SELECT count(*) FROM {_target.Table.Quoted}", cancel) > 0)
-            {
-                throw new EtlException("ETL4419", $"nothing was staged, and replacing {_target.Table} would empty it", "If that is right, say allow_empty: true.") { OptionPath = "allow_empty" };
-            }
+            RefuseToEmpty(duck, kept, cancel);
 
             // In place of a swap: the transaction makes it one step, and constraints, defaults and views stay.
             var removed = duck.ExecuteCount(_target.Clear, cancel: cancel);
@@ -223,10 +259,24 @@ internal sealed class DuckDbLoadSession : IRefusingLoadSession
             return new PublishResult(duck.ExecuteCount(_target.InsertAll, cancel: cancel), 0, 0, 0);
         }
 
+        if (_hasKeys)
+        {
+            RefuseToEmpty(duck, Count(duck, $"SELECT count(*) FROM {_target.Keys.Quoted}", cancel), cancel);
+        }
+
         var deleted = _target.Delete is { } delete ? duck.ExecuteCount(delete, cancel: cancel) : 0;
         var updated = _target.Update is { } update ? duck.ExecuteCount(update, cancel: cancel) : 0;
         var inserted = duck.ExecuteCount(_target.InsertMissing, cancel: cancel);
-        return new PublishResult(inserted, updated, deleted, staged - deleted - updated - inserted);
+        var others = _hasKeys ? duck.ExecuteCount(_target.DeleteOthers, cancel: cancel) : 0;
+        return new PublishResult(inserted, updated, deleted + others, staged - deleted - updated - inserted);
+    }
+
+    private void RefuseToEmpty(DuckConnection duck, long kept, CancellationToken cancel)
+    {
+        if (kept == 0 && !_options.AllowEmpty && Count(duck, $"SELECT count(*) FROM {_target.Table.Quoted}", cancel) > 0)
+        {
+            throw new EtlException("ETL4419", $"nothing was staged, and replacing {_target.Table} would empty it", "If that is right, say allow_empty: true.") { OptionPath = "allow_empty" };
+        }
     }
 
     private void RefuseKeyFaults(DuckConnection duck, CancellationToken cancel)

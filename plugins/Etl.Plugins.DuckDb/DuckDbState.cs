@@ -55,17 +55,18 @@ internal sealed class DuckDbState(DuckConnection duck, CheckpointKey key)
     {
         var parameters = Parameters(("owner", request.Owner), ("gone", request.GoneOwner ?? request.Owner));
         duck.Execute("INSERT INTO _etl.checkpoint (environment, pipeline, stage, fence, n) VALUES ($environment, $pipeline, $stage, 0, 0) ON CONFLICT DO NOTHING", Parameters());
+        Restore(request);
         var row = duck.QueryRows($"SELECT fence, value, lease_owner, CAST(lease_until AS VARCHAR), lease_until > now() AND lease_owner NOT IN ($owner, $gone), n FROM _etl.checkpoint WHERE {Mine}", parameters)[0];
         if (row[4] == "true")
         {
             throw new LeaseHeldException($"{key} is being loaded by {row[2]} until {row[3]}", row[2]);
         }
 
-        var fence = long.Parse(row[0]!, CultureInfo.InvariantCulture) + 1;
+        var fence = Number(row[0]!) + 1;
         duck.Execute(
             $"UPDATE _etl.checkpoint SET fence = $fence, lease_owner = $owner, lease_until = {Until(request.LeaseFor)} WHERE {Mine}",
             Parameters(("owner", request.Owner), ("fence", fence)));
-        return (fence, row[1] is { } value ? Checkpoint.Parse(value, request, long.Parse(row[5]!, CultureInfo.InvariantCulture)) : null);
+        return (fence, row[1] is { } value ? Checkpoint.Parse(value, request, Number(row[5]!)) : null);
     });
 
     /// <summary>Prolongs the lease; false when a later fence was taken.</summary>
@@ -141,6 +142,22 @@ internal sealed class DuckDbState(DuckConnection duck, CheckpointKey key)
             return;
         }
     }
+
+    private void Restore(LoadRequest request)
+    {
+        if (duck.QueryRows($"SELECT e.n, c.n, e.fence, e.batch_id, e.value FROM _etl.checkpoint c JOIN _etl.epoch e USING (environment, pipeline, stage) WHERE {Mine} AND c.n < e.n ORDER BY e.n DESC LIMIT 1", Parameters()) is not [var newest, ..])
+        {
+            return;
+        }
+
+        var (n, before, fence) = (Number(newest[0]!), Number(newest[1]!), Number(newest[2]!));
+        request.RequireNewest(before, n);
+        duck.Execute(
+            $"UPDATE _etl.checkpoint SET n = $n, batch_id = $batch, value = $value, fence = greatest(fence, $fence) WHERE {Mine}",
+            Parameters(("n", n), ("batch", newest[3]!), ("value", newest[4]!), ("fence", fence)));
+    }
+
+    private static long Number(string text) => long.Parse(text, CultureInfo.InvariantCulture);
 
     private static string Until(TimeSpan leaseFor) => $"now() + INTERVAL {((long)leaseFor.TotalMilliseconds).ToString(CultureInfo.InvariantCulture)} MILLISECONDS";
 

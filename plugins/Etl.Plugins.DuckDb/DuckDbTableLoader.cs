@@ -151,6 +151,16 @@ internal sealed record DuckDbTarget(DuckDbTable Table, DuckDbTable Stage, IReadO
         }
     }
 
+    /// <summary>Where all keys wait that the source has.</summary>
+    public DuckDbTable Keys => Stage with { Name = $"{Stage.Name}_keys" };
+
+    public IReadOnlyList<Field> KeyFields => [.. Key.Select(k => Fields.First(f => string.Equals(f.Name, k, StringComparison.OrdinalIgnoreCase)))];
+
+    public string CreateKeys => $"CREATE TABLE {Keys.Quoted} ({string.Join(", ", KeyFields.Select(f => $"{SqlText.Quote(f.Name)} {DuckType.Of(f.DataType)}"))})";
+
+    /// <summary>Deletes the rows of all other keys.</summary>
+    public string DeleteOthers => $"DELETE FROM {Table.Quoted} AS t WHERE NOT EXISTS (SELECT 1 FROM {Keys.Quoted} AS s WHERE {Same})";
+
     public string InsertMissing => $"{InsertAll} AND NOT EXISTS (SELECT 1 FROM {Table.Quoted} AS t WHERE {Same})";
 
     /// <summary>The statements that a publish issues, for the plan.</summary>

@@ -1,3 +1,4 @@
+using System.Linq.Expressions;
 using System.Text;
 using Etl.Contracts;
 using FluentValidation;
@@ -5,40 +6,19 @@ using FluentValidation;
 namespace Etl.Plugins.Files;
 
 /// <summary>How a CSV file is written: RFC 4180 with these settings, UTF-8.</summary>
-public abstract record CsvFormatOptions
+internal interface ICsvFormat
 {
     /// <summary>Between fields.</summary>
-    [Option("The character between fields: one ASCII character.", Example = "\";\"")]
-    public string Delimiter { get; init; } = ",";
+    string Delimiter { get; }
 
     /// <summary>Around fields.</summary>
-    [Option("The character around fields that hold special ones; doubled within: one ASCII character.")]
-    public string Quote { get; init; } = "\"";
+    string Quote { get; }
 
-    /// <summary>The first line.</summary>
-    [Option("The first line names the columns.")]
-    public bool Header { get; init; } = true;
+    /// <summary>The first line names the columns.</summary>
+    bool Header { get; }
 
     /// <summary>NULL.</summary>
-    [Option("What stands for NULL when it is not quoted; in quotes it is text.", Example = "\"\\\\N\"")]
-    public string NullText { get; init; } = "";
-}
-
-/// <summary>Settings that do not contradict each other.</summary>
-public abstract class CsvFormatRules<T> : OptionsRules<T> where T : CsvFormatOptions
-{
-    /// <summary>One ASCII character each, all different.</summary>
-    protected CsvFormatRules()
-    {
-        RuleFor(o => o.Delimiter).Must(IsOne).WithMessage("must be one ASCII character that is no line break.");
-        RuleFor(o => o.Quote).Must(IsOne).WithMessage("must be one ASCII character that is no line break.");
-        RuleFor(o => o.Quote).Must((o, quote) => quote != o.Delimiter).WithMessage("must differ from delimiter.");
-        RuleFor(o => o.NullText).Must((o, text) => text.AsSpan().IndexOfAny('\r', '\n') < 0
-            && !text.Contains(o.Delimiter, StringComparison.Ordinal) && !text.Contains(o.Quote, StringComparison.Ordinal))
-            .WithMessage("must hold neither delimiter nor quote nor a line break.");
-    }
-
-    private static bool IsOne(string text) => text.Length == 1 && text[0] is < '\x7F' and not ('\r' or '\n' or '\0');
+    string NullText { get; }
 }
 
 /// <summary>The settings as bytes.</summary>
@@ -47,5 +27,25 @@ public abstract class CsvFormatRules<T> : OptionsRules<T> where T : CsvFormatOpt
 /// <param name="NullText">UTF-8.</param>
 internal readonly record struct CsvFormat(byte Delimiter, byte Quote, byte[] NullText)
 {
-    public static CsvFormat Of(CsvFormatOptions options) => new((byte)options.Delimiter[0], (byte)options.Quote[0], Encoding.UTF8.GetBytes(options.NullText));
+    public const string DelimiterText = "The character between fields: one ASCII character.";
+    public const string DelimiterExample = "\";\"";
+    public const string QuoteText = "The character around fields that hold special ones; doubled within: one ASCII character.";
+    public const string HeaderText = "The first line names the columns.";
+    public const string NullTextText = "What stands for NULL when it is not quoted; in quotes it is text.";
+    public const string NullTextExample = "\"\\\\N\"";
+
+    public static CsvFormat Of(ICsvFormat options) => new((byte)options.Delimiter[0], (byte)options.Quote[0], Encoding.UTF8.GetBytes(options.NullText));
+
+    /// <summary>One ASCII character each, all different.</summary>
+    public static void AddRules<T>(OptionsRules<T> rules, Expression<Func<T, string>> delimiter, Expression<Func<T, string>> quote, Expression<Func<T, string>> nullText) where T : ICsvFormat
+    {
+        rules.RuleFor(delimiter).Must(IsOne).WithMessage("must be one ASCII character that is no line break.");
+        rules.RuleFor(quote).Must(IsOne).WithMessage("must be one ASCII character that is no line break.");
+        rules.RuleFor(quote).Must((o, value) => value != o.Delimiter).WithMessage("must differ from delimiter.");
+        rules.RuleFor(nullText).Must((o, text) => text.AsSpan().IndexOfAny('\r', '\n') < 0
+            && !text.Contains(o.Delimiter, StringComparison.Ordinal) && !text.Contains(o.Quote, StringComparison.Ordinal))
+            .WithMessage("must hold neither delimiter nor quote nor a line break.");
+    }
+
+    private static bool IsOne(string text) => text.Length == 1 && text[0] is < '\x7F' and not ('\r' or '\n' or '\0');
 }

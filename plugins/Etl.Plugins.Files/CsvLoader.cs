@@ -1,97 +1,67 @@
-using System.Runtime.CompilerServices;
+using Apache.Arrow;
 using Apache.Arrow.Types;
 using Etl.Contracts;
-using FluentValidation;
+using Etl.Plugins.FileSets;
 
 namespace Etl.Plugins.Files;
 
 /// <summary>Options of <c>load: csv</c>.</summary>
-public sealed record CsvLoadOptions : CsvFormatOptions
+public sealed record CsvLoadOptions : FileLoadOptions, ICsvFormat
 {
-    /// <summary>The folder.</summary>
-    [Option("The folder for the files, relative to the connection's root. The checkpoints lie in its _etl/.", Example = "exports/orders")]
-    public required string Path { get; init; }
+    /// <inheritdoc/>
+    [Option(CsvFormat.DelimiterText, Example = CsvFormat.DelimiterExample)]
+    public string Delimiter { get; init; } = ",";
 
-    /// <summary>The mode.</summary>
-    [Option("append adds a file; replace leaves this run's file and no others of this load.")]
-    public required CsvLoadMode Mode { get; init; }
+    /// <inheritdoc/>
+    [Option(CsvFormat.QuoteText)]
+    public string Quote { get; init; } = "\"";
 
-    /// <summary>Guard of replace.</summary>
-    [Option("Replace and full refresh: accept an empty result, which would leave an empty file.")]
-    public bool AllowEmpty { get; init; }
+    /// <inheritdoc/>
+    [Option(CsvFormat.HeaderText)]
+    public bool Header { get; init; } = true;
 
-    /// <summary>Losses that are known.</summary>
-    [Option("Columns whose values may lose something on their way into the target, as the plan says.", Example = "[average_price]", Identifier = true)]
-    public IReadOnlyList<string> AcceptLoss { get; init; } = [];
-}
-
-/// <summary>Modes of <c>load: csv</c>.</summary>
-public enum CsvLoadMode
-{
-    /// <summary>Adds a file.</summary>
-    Append,
-
-    /// <summary>This file and no others.</summary>
-    Replace,
+    /// <inheritdoc/>
+    [Option(CsvFormat.NullTextText, Example = CsvFormat.NullTextExample)]
+    public string NullText { get; init; } = "";
 }
 
 /// <summary>Settings that do not contradict each other.</summary>
-public sealed class CsvLoadRules : CsvFormatRules<CsvLoadOptions>
+public sealed class CsvLoadRules : FileLoadRules<CsvLoadOptions>
 {
-    /// <summary>A folder's key.</summary>
-    public CsvLoadRules() => RuleFor(o => o.Path).Must(p => !p.StartsWith('/') && !p.EndsWith('/')).WithMessage("must be a relative folder without '/' at its ends.");
+    /// <summary>Those of the format.</summary>
+    public CsvLoadRules() => CsvFormat.AddRules(this, o => o.Delimiter, o => o.Quote, o => o.NullText);
 }
 
-/// <summary>Writes a CSV file for each epoch into any object store, committed by a checkpoint object that is written only if absent.</summary>
+/// <summary>Writes a CSV file for each epoch into any object store.</summary>
 [Loader("csv", "Writes CSV files into a folder or an object store, one for each run.")]
 public sealed class CsvLoader(CsvLoadOptions options, IObjectStore store, PluginContext context) : ILoader, IEpochHistory
 {
+    private readonly FileLoad _load = new(new LoadFormat("csv", (target, schema) => Start(options, target, schema), CellText.Holds, Store), options, store, context);
+
     /// <inheritdoc/>
-    public LoadPlan Describe(RowSchema input)
+    public LoadPlan Describe(RowSchema input) => _load.Describe(input);
+
+    /// <inheritdoc/>
+    public ValueTask<Checkpoint?> ReadCheckpointAsync(CheckpointKey key, CancellationToken cancel) => _load.ReadCheckpointAsync(key, cancel);
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<Checkpoint> ReadEpochsAsync(CheckpointKey key, CancellationToken cancel) => _load.ReadEpochsAsync(key, cancel);
+
+    /// <inheritdoc/>
+    public ValueTask<ILoadSession> OpenAsync(LoadRequest request, CancellationToken cancel) => _load.OpenAsync(request, cancel);
+
+    private static CsvWriter Start(CsvLoadOptions options, Stream target, RowSchema schema)
     {
-        foreach (var field in input.Arrow.FieldsList)
+        var writer = new CsvWriter(target, CsvFormat.Of(options));
+        if (options.Header)
         {
-            CsvCell.Check(field);
+            writer.WriteHeader(schema.Names);
         }
 
-        if (input.HasOp)
-        {
-            throw new EtlException("ETL4543", "the rows hold deletions, which a CSV file cannot apply", "Extract without deleted_when, or load into a keyed target.") { OptionPath = "mode" };
-        }
-
-        return new(
-            options.Mode == CsvLoadMode.Append ? LoadMode.Append : LoadMode.Replace,
-            [],
-            $"{store.Root}{options.Path}/",
-            "exactly-once effect for readers that take the files which the checkpoints name; one that lists the folder may see a file shortly before its commit"
-                + (options.Mode == CsvLoadMode.Replace ? ", and the old file shortly after it" : ""),
-            [$"put {options.Path}/<n>-<batch>.csv", $"put if absent {options.Path}/_etl/checkpoint-<load>/<n>.json"])
-        {
-            Conversions = [.. input.Arrow.FieldsList.Select(f => f.DataType is StringType
-                ? new ColumnConversion(f.Name, "text", ConversionVerdict.Exact)
-                : new ColumnConversion(f.Name, "text", ConversionVerdict.Widening, $"a reader has to know that it is a {CsvCell.Describe(f.DataType)}"))],
-            AcceptedLosses = options.AcceptLoss,
-        };
+        return writer;
     }
 
-    /// <inheritdoc/>
-    public async ValueTask<Checkpoint?> ReadCheckpointAsync(CheckpointKey key, CancellationToken cancel) =>
-        (await new CsvCommitLog(store, options.Path, key).LastAsync(null, cancel))?.Checkpoint;
-
-    /// <inheritdoc/>
-    public async IAsyncEnumerable<Checkpoint> ReadEpochsAsync(CheckpointKey key, [EnumeratorCancellation] CancellationToken cancel)
-    {
-        var log = new CsvCommitLog(store, options.Path, key);
-        for (var n = 1L; await log.ReadAsync(n, null, cancel) is { } commit; n++)
-        {
-            yield return commit.Checkpoint;
-        }
-    }
-
-    /// <inheritdoc/>
-    public async ValueTask<ILoadSession> OpenAsync(LoadRequest request, CancellationToken cancel)
-    {
-        var log = new CsvCommitLog(store, options.Path, request.Key);
-        return new CsvLoadSession(store, options, request, log, await log.LastAsync(request, cancel), Path.Combine(context.StateFolder, "csv"));
-    }
+    private static ColumnConversion Store(Field field) => field.DataType is StringType
+        ? new(field.Name, "text", ConversionVerdict.Exact)
+        : new(field.Name, "text", ConversionVerdict.Widening, $"a reader has to know that it is a {CellText.Describe(field.DataType)}");
 }

@@ -1,5 +1,5 @@
 using Apache.Arrow;
-using Etl.Contracts;
+using Etl.Plugins.FileSets;
 
 namespace Etl.Plugins.Files;
 
@@ -7,15 +7,12 @@ namespace Etl.Plugins.Files;
 /// Writes records by RFC 4180 with CRLF. Text is written as it is: a value that a spreadsheet would take for a formula
 /// (<c>=1+1</c>) stays one, because a prefix against it would change the data.
 /// </summary>
-internal sealed class CsvWriter(Stream target, CsvFormat format)
+internal sealed class CsvWriter(Stream target, CsvFormat format) : IRowWriter
 {
     private const int FlushAt = 1 << 16;
     private readonly byte[] _specials = [format.Delimiter, format.Quote, (byte)'\r', (byte)'\n'];
     private byte[] _buffer = new byte[FlushAt * 2];
     private int _length;
-
-    /// <summary>Bytes written, with those not flushed.</summary>
-    public long Bytes { get; private set; }
 
     public void WriteHeader(IEnumerable<string> names)
     {
@@ -31,7 +28,7 @@ internal sealed class CsvWriter(Stream target, CsvFormat format)
 
     public void Write(RecordBatch batch)
     {
-        Span<byte> text = stackalloc byte[CsvCell.LongestText];
+        Span<byte> text = stackalloc byte[CellText.LongestText];
         for (var row = 0; row < batch.Length; row++)
         {
             var first = true;
@@ -47,13 +44,13 @@ internal sealed class CsvWriter(Stream target, CsvFormat format)
                 {
                     WriteText(strings.GetBytes(row));
                 }
-                else if (CsvCell.Format(array, row, text) is > 0 and var length)
+                else if (CellText.Format(array, row, text) is > 0 and var length)
                 {
                     WriteText(text[..length]);
                 }
                 else
                 {
-                    throw new EtlException("ETL4542", $"column '{batch.Schema.GetFieldByIndex(i).Name}' holds a date or time outside the years 0001 to 9999", "ISO 8601 text has no form for it; refuse such rows before the load.");
+                    throw LoadFormat.BeyondCalendar(batch.Schema.GetFieldByIndex(i));
                 }
             }
 
@@ -122,6 +119,5 @@ internal sealed class CsvWriter(Stream target, CsvFormat format)
 
         bytes.CopyTo(_buffer.AsSpan(_length));
         _length += bytes.Length;
-        Bytes += bytes.Length;
     }
 }

@@ -125,7 +125,8 @@ internal sealed class DeltaLog(IObjectStore store, string root, string tempFolde
     private static bool BelongsTo(string json, CheckpointKey key) =>
         JsonNode.Parse(json) is { } c && (string?)c["environment"] == key.Environment && (string?)c["pipeline"] == key.Pipeline && (string?)c["stage"] == key.Stage;
 
-    private async Task<string?> ReadAsync(long version, CancellationToken cancel)
+    /// <summary>The actions of a version as they are stored; null when there is none.</summary>
+    public async Task<string?> ReadAsync(long version, CancellationToken cancel)
     {
         await using var stream = await store.GetAsync(KeyOf(version), cancel);
         if (stream is null)

@@ -42,15 +42,22 @@ internal sealed class DeltaSnapshot
     /// <summary>Whether this version or one that readers may still be at has a file, by its path below the root.</summary>
     public bool Names(string relativePath) => _files.ContainsKey(relativePath) || _removed.ContainsKey(relativePath);
 
-    /// <summary>
-    /// The last checkpoint of a pipeline's stage; null when it never committed here. ETL6001 also where it did and another writer's clean-up of the log took
-    /// the checkpoint with it: from the start again would be twice.
-    /// </summary>
-    public Checkpoint? CheckpointOf(CheckpointKey key) => TextOf(key) is { } json ? Checkpoint.Parse(json) : null;
+    /// <summary>The last checkpoint of a pipeline's stage; null when the table has none.</summary>
+    public Checkpoint? CheckpointOf(CheckpointKey key) => _checkpoints.TryGetValue(key.ToString(), out var json) ? Checkpoint.Parse(json[^1]) : null;
 
     /// <summary>The same for a run that takes the table.</summary>
-    public Checkpoint? CheckpointOf(LoadRequest request) =>
-        TextOf(request.Key) is { } json ? Checkpoint.Parse(json, request, _transactions.GetValueOrDefault(request.Key.ToString())?["version"]!.GetValue<long>() ?? 0) : null;
+    public Checkpoint? CheckpointOf(LoadRequest request)
+    {
+        // The log says twice what was committed: as a checkpoint, and as Delta's own txn action, which survives where a tool writes the log anew.
+        var app = request.Key.ToString();
+        var (epoch, json) = (_transactions.GetValueOrDefault(app)?["version"]!.GetValue<long>() ?? 0, _checkpoints.GetValueOrDefault(app)?[^1] ?? "");
+        if (json.Length == 0)
+        {
+            request.RequireNewest(0, epoch, hasPosition: false);
+        }
+
+        return epoch == 0 && json.Length == 0 ? null : Checkpoint.Parse(json, request, epoch);
+    }
 
     /// <summary>The checkpoints of a pipeline's stage that were applied, the oldest first.</summary>
     public IEnumerable<Checkpoint> EpochsOf(CheckpointKey key) => _checkpoints.GetValueOrDefault(key.ToString(), []).Select(Checkpoint.Parse);
@@ -138,9 +145,6 @@ internal sealed class DeltaSnapshot
             yield return (action.Key, action.Value!.AsObject());
         }
     }
-
-    private string? TextOf(CheckpointKey key) =>
-        _checkpoints.TryGetValue(key.ToString(), out var json) ? json[^1] : _transactions.ContainsKey(key.ToString()) ? "" : null;
 
     private void Apply(string kind, JsonObject action)
     {

@@ -49,6 +49,11 @@ public sealed class PostgresQueryExtractor(PostgresQueryExtractOptions options, 
                 increment = await new CursorIncrement(snapshot, relation, "the query", cursor, incremental, open!).SinceAsync(request.From?.Position, request.Once, cancel);
             }
 
+            if (request.Whole)
+            {
+                increment = increment with { Until = null };
+            }
+
             var where = increment.Where.Any() ? " WHERE " + string.Join(" AND ", increment.Where) : "";
             return new SnapshotExtraction(
                 snapshot,

@@ -63,6 +63,11 @@ public sealed class PostgresTableExtractor(PostgresTableExtractOptions options, 
                 increment = await IncrementAsync(snapshot, table, incremental, open!, request, cancel);
             }
 
+            if (request.Whole)
+            {
+                increment = increment with { Until = null };
+            }
+
             if (rowsOf is not null)
             {
                 // What the increment or a later one would read is left out; without a position that would be everything.

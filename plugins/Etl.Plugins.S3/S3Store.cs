@@ -55,9 +55,10 @@ public sealed class S3Store : IConnection, IObjectStore
 
         // A store that does not know the header writes twice and says nothing of it.
         var key = $"_etl/probe-{Guid.NewGuid():N}";
+        await PutIfAbsentAsync(key, "1"u8.ToArray(), cancel);
         try
         {
-            if (!await PutIfAbsentAsync(key, "1"u8.ToArray(), cancel) || await PutIfAbsentAsync(key, "2"u8.ToArray(), cancel))
+            if (await PutIfAbsentAsync(key, "2"u8.ToArray(), cancel))
             {
                 throw new EtlException("ETL4593", $"{Display} ignores `If-None-Match: *`: it wrote over an object that was to be written only if absent",
                     "Take a store that keeps it. Or set conditional_put: false on the connection: then two runs at once can lose each other's commit, and nothing but you keeps them apart.");
@@ -120,7 +121,16 @@ public sealed class S3Store : IConnection, IObjectStore
     public ValueTask<Stream?> GetAsync(string key, CancellationToken cancel) => ReadAsync(key, null, cancel);
 
     /// <inheritdoc/>
-    public ValueTask<Stream?> GetRangeAsync(string key, long offset, long length, CancellationToken cancel) => ReadAsync(key, new ByteRange(offset, offset + length - 1), cancel);
+    public async ValueTask<Stream?> GetRangeAsync(string key, long offset, long length, CancellationToken cancel)
+    {
+        if (length > 0)
+        {
+            return await ReadAsync(key, new ByteRange(offset, offset + length - 1), cancel);
+        }
+
+        // A range that ends before it starts is no range to HTTP, which would give all of it.
+        return await SizeAsync(key, cancel) is null ? null : Stream.Null;
+    }
 
     /// <inheritdoc/>
     public async ValueTask<long?> SizeAsync(string key, CancellationToken cancel)

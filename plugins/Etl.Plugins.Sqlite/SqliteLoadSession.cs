@@ -8,7 +8,7 @@ namespace Etl.Plugins.Sqlite;
 /// One run's hold on one table. SQLite has one writer at a time, so calls take turns on one handle; staging commits batch by
 /// batch, so that other writers come in between.
 /// </summary>
-internal sealed class SqliteLoadSession : IRefusingLoadSession
+internal sealed class SqliteLoadSession : IRefusingLoadSession, IReconcilingLoadSession
 {
     private readonly SqliteDatabase _database;
     private readonly SqliteSession _session;
@@ -17,6 +17,7 @@ internal sealed class SqliteLoadSession : IRefusingLoadSession
     private readonly LoadRequest _request;
     private readonly TableLoadOptions _options;
     private readonly SemaphoreSlim _turn = new(1, 1);
+    private bool _hasKeys;
 
     private SqliteLoadSession(SqliteDatabase database, SqliteSession session, SqliteState state, SqlitePublication publication, LoadRequest request, TableLoadOptions options, long fence, Checkpoint? checkpoint)
     {
@@ -65,6 +66,35 @@ internal sealed class SqliteLoadSession : IRefusingLoadSession
 
     public ValueTask StageAsync(IAsyncEnumerable<RecordBatch> batches, RefuseRow refuse, CancellationToken cancel) => WriteAsync(batches, refuse, cancel);
 
+    public async ValueTask StageKeysAsync(IAsyncEnumerable<RecordBatch> keys, CancellationToken cancel)
+    {
+        await InTurnAsync(() => InFence(() => _session.Execute(_publication.CreateKeys)), cancel);
+        _hasKeys = true;
+        await foreach (var batch in keys.WithCancellation(cancel))
+        {
+            await InTurnAsync(() => InFence(() => InsertKeys(batch)), cancel);
+        }
+
+        _request.FailPoint("sqlite.keys_staged");
+    }
+
+    public ValueTask<PublishResult> RehearseAsync(Checkpoint next, CancellationToken cancel) => InTurnAsync(
+        () =>
+        {
+            _session.Execute("begin immediate");
+            try
+            {
+                _state.RequireNext(next);
+                using var interruption = cancel.Register(_session.Interrupt);
+                return Apply();
+            }
+            finally
+            {
+                _session.Rollback();
+            }
+        },
+        cancel);
+
     public ValueTask<PublishResult> PublishAsync(Checkpoint next, CancellationToken cancel) => InTurnAsync(() => Publish(next, cancel), cancel);
 
     public async ValueTask<bool> ResolveAsync(Checkpoint next, CancellationToken cancel)
@@ -83,6 +113,7 @@ internal sealed class SqliteLoadSession : IRefusingLoadSession
             _session.Rollback();
             _session.Execute("begin immediate");
             _session.Execute($"drop table if exists {_publication.Stage}");
+            _session.Execute($"drop table if exists {_publication.Keys}");
             _state.Release(Fence);
             _session.Execute("commit");
         }
@@ -176,6 +207,38 @@ internal sealed class SqliteLoadSession : IRefusingLoadSession
         }
     }
 
+    private void InsertKeys(RecordBatch batch)
+    {
+        using var insert = _session.Prepare(_publication.InsertKey);
+        var writers = _publication.KeyColumns.Select((c, i) => new CellWriter(c, i + 1, required: false)).ToArray();
+        for (var row = 0; row < batch.Length; row++)
+        {
+            for (var i = 0; i < writers.Length; i++)
+            {
+                writers[i].Bind(insert, batch.Column(i), row);
+            }
+
+            insert.Run();
+        }
+    }
+
+    private bool InFence(Action work)
+    {
+        _session.Execute("begin immediate");
+        try
+        {
+            _state.RequireFence(Fence);
+            work();
+            _session.Execute("commit");
+            return true;
+        }
+        catch
+        {
+            _session.Rollback();
+            throw;
+        }
+    }
+
     // None of these messages holds a value of the row.
     private static bool IsOfRow(EtlException error) => error is SqliteError sqlite
         ? sqlite.Primary is SQLitePCL.raw.SQLITE_CONSTRAINT or SQLitePCL.raw.SQLITE_TOOBIG or SQLitePCL.raw.SQLITE_MISMATCH
@@ -249,6 +312,11 @@ internal sealed class SqliteLoadSession : IRefusingLoadSession
         SettleKeys();
 
         var staged = _session.Integer(_publication.CountUpserts) ?? 0;
+        if (_hasKeys)
+        {
+            RefuseToEmpty(_session.Integer($"select count(*) from {_publication.Keys}") ?? 0);
+        }
+
         if (Replaces)
         {
             RefuseToEmpty(staged);
@@ -264,6 +332,7 @@ internal sealed class SqliteLoadSession : IRefusingLoadSession
         var removed = _request.Schema.HasOp ? Changes(_publication.DeleteByKey) : 0;
         var updated = _publication.UpdateChanged is { } update ? Changes(update) : 0;
         var inserted = Changes(_publication.InsertMissing);
+        removed += _hasKeys ? Changes(_publication.DeleteOthers) : 0;
         return new(inserted, updated, removed, staged - inserted - updated);
     }
 

@@ -52,6 +52,21 @@ internal sealed record SqlitePublication(SqliteTarget Target, string Stage, bool
 
     public string DeleteByKey => $"delete from {Target.Name} where ({string.Join(", ", Target.Key)}) in (select {string.Join(", ", Target.Key)} from {Stage} where {OpColumn} = 1)";
 
+    /// <summary>
+    /// A table of all keys that the source has, converted as the target's are. A key that comes again, or is NULL, which no row of the target has, is ignored.
+    /// </summary>
+    public string CreateKeys => $"create table {Keys} ({string.Join(", ", KeyColumns.Select(c => $"{c.Name} {c.Declared}"))}, primary key ({string.Join(", ", Target.Key)})) without rowid";
+
+    public string InsertKey => $"insert or ignore into {Keys} values ({string.Join(", ", Target.Key.Select(_ => "?"))})";
+
+    /// <summary>The name of that table, quoted.</summary>
+    public string Keys => SqlText.Quote(Stage.Trim('"') + "_keys");
+
+    /// <summary>The key's columns, in its order.</summary>
+    public IEnumerable<TargetColumn> KeyColumns => Target.Key.Select(k => Target.Columns.First(c => c.Name.Equals(k, StringComparison.OrdinalIgnoreCase)));
+
+    public string DeleteOthers => $"delete from {Target.Name} as t where not exists (select 1 from {Keys} as s where {KeysEqual})";
+
     /// <summary>Null where the key is all there is.</summary>
     public string? UpdateChanged
     {

@@ -64,10 +64,28 @@ internal sealed class SqliteState(SqliteSession session, CheckpointKey key)
             take.Run();
         }
 
-        using var read = session.Prepare("select fence, checkpoint, n from _etl_checkpoint where id = ?");
+        Restore(request);
+        using var read = session.Prepare("select fence, coalesce(checkpoint, ''), n from _etl_checkpoint where id = ?");
         read.Bind(1, _id);
         read.Step();
-        return (read.Integer(0), read.IsNull(1) ? null : Checkpoint.Parse(read.String(1), request, read.Integer(2)));
+        return (read.Integer(0), read.Integer(2) == 0 ? null : Checkpoint.Parse(read.String(1), request, read.Integer(2)));
+    }
+
+    private void Restore(LoadRequest request)
+    {
+        var (before, newest) = (session.Integer("select n from _etl_checkpoint where id = ?", _id) ?? 0, session.Integer("select max(n) from _etl_epoch where id = ?", _id) ?? 0);
+        request.RequireNewest(before, newest);
+        if (before < newest)
+        {
+            // An epoch of an older version has no checkpoint: its number is enough for a full refresh.
+            using var restore = session.Prepare(
+                """
+                update _etl_checkpoint set n = e.n, batch_id = e.batch_id, checkpoint = e.checkpoint, fence = max(_etl_checkpoint.fence, e.fence + 1)
+                from (select * from _etl_epoch where id = ?1 order by n desc limit 1) e where _etl_checkpoint.id = ?1
+                """);
+            restore.Bind(1, _id);
+            restore.Run();
+        }
     }
 
     /// <summary>What was last committed; takes nothing and creates nothing.</summary>

@@ -3,13 +3,16 @@ using NUnit.Framework;
 
 namespace Etl.EndToEnd.Tests;
 
-/// <summary>The checkers of <c>tests/tools</c>, installed once from its lock file.</summary>
+/// <summary>The checkers and servers of <c>tests/tools</c>, installed once from its lock file.</summary>
 public static class NodeTools
 {
     private static readonly Lazy<Task> Installation = new(InstallAsync);
 
     /// <summary>Their folder.</summary>
-    public static string Folder => Path.Combine(ShippedCli.Repository, "tests", "tools");
+    public static string Folder => Path.Combine(RepositoryFolder.Path, "tests", "tools");
+
+    /// <summary>Waits until all is installed.</summary>
+    public static Task InstalledAsync() => Installation.Value;
 
     /// <summary>A program that the lock file installs.</summary>
     public static string Installed(string program) => Path.Combine(Folder, "node_modules", ".bin", program);
@@ -17,7 +20,7 @@ public static class NodeTools
     /// <summary>Runs a program there; what it prints when it ends with 0, or a failed assertion.</summary>
     public static async Task<string> RunAsync(string program, IReadOnlyList<string> arguments)
     {
-        await Installation.Value;
+        await InstalledAsync();
         var (exit, output) = await EndAsync(program, arguments);
         Assert.That(exit, Is.Zero, $"{program}: {output}");
         return output;

@@ -32,19 +32,27 @@ public sealed class ProjectFolder : IDisposable
     }
 
     /// <summary>A copy of the quickstart, with the contracts it uses.</summary>
-    public static ProjectFolder Quickstart()
+    public static ProjectFolder Quickstart() => Example("quickstart");
+
+    /// <summary>A copy of an example as it is checked in, with the contracts it uses.</summary>
+    public static ProjectFolder Example(string name)
     {
-        var project = new ProjectFolder("pipelines/quickstart");
-        foreach (var part in (string[])["pipelines/quickstart", "schemas/contracts"])
+        var project = new ProjectFolder($"pipelines/{name}");
+        foreach (var part in (string[])[$"pipelines/{name}", "schemas/contracts"])
         {
-            var target = Directory.CreateDirectory(Path.Combine(project._root.FullName, part));
-            foreach (var file in Directory.GetFiles(Path.Combine(ShippedCli.Repository, part)))
+            var source = Path.Combine(ShippedCli.Repository, part);
+            foreach (var file in Directory.GetFiles(source, "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(source, f)).Where(IsCheckedIn))
             {
-                File.Copy(file, Path.Combine(target.FullName, Path.GetFileName(file)));
+                var target = Path.Combine(project._root.FullName, part, file);
+                Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+                File.Copy(Path.Combine(source, file), target);
             }
         }
 
         return project;
+
+        // What runs leave there is not.
+        static bool IsCheckedIn(string file) => file.Split(Path.DirectorySeparatorChar)[0] is not ("data" or ".etl");
     }
 
     public string PathOf(string name) => Path.Combine(Folder, name);

@@ -115,6 +115,58 @@ public sealed class ReplayTests
         Assert.That(project.SqliteRows("out/sqlite.db", "select count(*) from orders"), Is.EqualTo(new[] { "57" }));
     }
 
+    [TestCase("replay.keys", 1)]
+    [TestCase("sqlite.before_commit", 1)]
+    [TestCase("sqlite.after_commit", 2)]
+    public async Task Rows_that_no_key_finds_are_appended_as_they_were_read_each_once(string point, int epochs)
+    {
+        using var project = OfQuery();
+        await project.ReportAsync("run", "orders.yaml");
+        Mend(project);
+        project.Sqlite("shop.db", "update orders set amount = 2.50, updated_at = '2026-05-01T00:00:00Z' where id = 20");
+        var killed = await project.RunAtAsync($"{point}:kill", "dead-letters", "replay", "orders.yaml");
+        Assert.That(killed.ExitCode, Is.EqualTo(CliResult.Killed), killed.ToString());
+        Assert.That(SmallShop.Epochs(project, "sqlite"), Has.Count.EqualTo(epochs));
+        await project.ReportAsync("dead-letters", "replay", "orders.yaml");
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(project.SqliteRows("out/sqlite.db", "select id || ' ' || amount || ' ' || day from orders where id % 10 = 0 order by id"), Is.EqualTo(new[] { "10 -10 2026-03-05", "20 -20 2026-03-03", "30 -30 2026-03-01" }), "as they were read");
+            Assert.That(project.SqliteRows("out/sqlite.db", "select count(*) from orders"), Is.EqualTo(new[] { "57" }));
+            Assert.That((await StatesAsync(project))[0], Does.StartWith("3 open"), "what failed again is open again");
+        }
+
+        // The change of 20 is a row of its own, which the next run appends.
+        var next = await project.ReportAsync("run", "orders.yaml");
+        Assert.That(next["loads"]![0]!["inserted"]!.GetValue<int>(), Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Rows_that_no_key_finds_are_selected_by_rule()
+    {
+        using var project = OfQuery();
+        project.Replace("orders.yaml", "on_fail: dead_letter }", "on_fail: dead_letter }\n        - { name: not_six, expect: \"id <> 6\", on_fail: dead_letter }");
+        await project.ReportAsync("run", "orders.yaml");
+        project.Replace("orders.yaml", "id <> 6", "id <> 0");
+        Mend(project);
+        await project.ReportAsync("dead-letters", "replay", "orders.yaml", "--rule", "not_six");
+        Assert.That(await StatesAsync(project), Is.EqualTo(new[] { "6 open 1 replayed 0 superseded" }));
+        await project.ReportAsync("dead-letters", "replay", "orders.yaml");
+        Assert.That(await StatesAsync(project), Is.EqualTo(new[] { "3 open 0 replayed 0 superseded", "0 open 7 replayed 0 superseded" }));
+        Assert.That(project.SqliteRows("out/sqlite.db", "select count(*) || ' ' || count(distinct id) from orders"), Is.EqualTo(new[] { "57 57" }));
+    }
+
+    [Test]
+    public async Task Rows_that_no_key_finds_and_that_lost_a_column_on_the_way_are_not_replayed()
+    {
+        using var project = OfQuery();
+        project.Replace("orders.yaml", "  - id: checked\n    transform: check\n    from: orders\n", "  - { id: fewer, transform: select, from: orders, with: { columns: [id, amount, day, updated_at] } }\n  - id: checked\n    transform: check\n    from: fewer\n");
+        await project.ReportAsync("run", "orders.yaml");
+        Mend(project);
+        var refused = await project.RunAsync("dead-letters", "replay", "orders.yaml");
+        Assert.That((refused.ExitCode, refused.Out.Contains("ETL4223", StringComparison.Ordinal), refused.Out.Contains("'name'", StringComparison.Ordinal)), Is.EqualTo((1, true, true)), refused.ToString());
+        Assert.That(SmallShop.Epochs(project, "sqlite"), Has.Count.EqualTo(1));
+    }
+
     [Test]
     public async Task A_file_of_dead_letters_that_was_changed_is_not_replayed()
     {
@@ -191,6 +243,14 @@ public sealed class ReplayTests
         project.Write("orders.yaml", text[..lake] + text[text.IndexOf("policies:", StringComparison.Ordinal)..]);
         project.Replace("orders.yaml", "mode: upsert, key: [id], on_excluded: keep", "mode: append");
         project.Replace("orders.yaml", ", deleted_when: \"deleted_at is not null\"", "");
+        return project;
+    }
+
+    private static ProjectFolder OfQuery()
+    {
+        var project = Appending();
+        project.Replace("orders.yaml", "extract: table", "extract: query");
+        project.Replace("orders.yaml", "table: orders\n      incremental", "query: select * from orders\n      incremental");
         return project;
     }
 

@@ -18,7 +18,7 @@ public sealed class ShippedCli
     private static string _dll = "";
 
     /// <summary>The folder that holds <c>global.json</c>.</summary>
-    public static string Repository { get; } = FindRepository();
+    public static string Repository => RepositoryFolder.Path;
 
     [OneTimeSetUp]
     public async Task FindAsync()
@@ -64,16 +64,5 @@ public sealed class ShippedCli
         }
 
         return new StartedCli(Process.Start(start)!, Limit) { Passwords = Secrets.Of(environment) };
-    }
-
-    private static string FindRepository()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "global.json")))
-        {
-            folder = folder.Parent ?? throw new DirectoryNotFoundException("no folder above the tests holds global.json");
-        }
-
-        return folder.FullName;
     }
 }

@@ -1,3 +1,4 @@
+using Etl.EndToEnd.Tests;
 using NUnit.Framework;
 
 namespace Etl.Plugins.Tests;
@@ -7,7 +8,7 @@ internal static class Golden
 {
     public static void Check(string name, string actual)
     {
-        var path = Path.Combine(Repository(), "tests", "golden", name);
+        var path = Path.Combine(RepositoryFolder.Path, "tests", "golden", name);
         if (Environment.GetEnvironmentVariable("ETL_GOLDEN") == "write")
         {
             File.WriteAllText(path, actual);
@@ -15,17 +16,5 @@ internal static class Golden
 
         Assert.That(File.Exists(path), Is.True, $"{path} is missing; write it with ETL_GOLDEN=write and read what it says");
         Assert.That(actual, Is.EqualTo(File.ReadAllText(path)), $"{name} differs; if the change is meant, rewrite it with ETL_GOLDEN=write");
-    }
-
-    /// <summary>The folder that holds all of it.</summary>
-    public static string Repository()
-    {
-        var root = new DirectoryInfo(TestContext.CurrentContext.TestDirectory);
-        while (!File.Exists(Path.Combine(root.FullName, "global.json")))
-        {
-            root = root.Parent ?? throw new DirectoryNotFoundException("no folder above the tests holds global.json");
-        }
-
-        return root.FullName;
     }
 }

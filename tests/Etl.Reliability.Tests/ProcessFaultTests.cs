@@ -15,6 +15,19 @@ public sealed class ProcessFaultTests
         Assert.That(Everything(rig), Is.EqualTo(before));
     }
 
+    [TestCase("staged:explode")]
+    [TestCase("staged@many:kill")]
+    [TestCase("staged:kill,batch_rows=two")]
+    public async Task A_rehearsal_that_is_not_understood_is_refused(string failPoint)
+    {
+        await using var rig = await Rig.CreateAsync("duckdb");
+        foreach (var command in (string[])["run", "plan"])
+        {
+            var refused = await rig.Project.RunAtAsync(failPoint, command, Rig.Pipeline);
+            Assert.That((refused.ExitCode, refused.Error.Contains("ETL4314", StringComparison.Ordinal), refused.Error.Contains("   at ", StringComparison.Ordinal)), Is.EqualTo((2, true, false)), refused.ToString());
+        }
+    }
+
     [TestCase("plan", "INT", 130)]
     [TestCase("validate", "INT", 130)]
     [TestCase("validate", "TERM", 143)]

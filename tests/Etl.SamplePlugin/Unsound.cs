@@ -8,7 +8,7 @@ using Etl.Contracts.Arrow;
 namespace Etl.SamplePlugin;
 
 /// <summary>Gives one batch and then fails in the way that it is told to, as plugins do.</summary>
-[Extractor("unsound", "Gives a hundred numbers and then fails: throws, or takes the process with it.")]
+[Extractor("unsound", "Gives a hundred numbers and then fails: throws, hangs, or takes the process with it.")]
 public sealed class Unsound(UnsoundOptions options) : IExtractor
 {
     private const string Kind = "sample.unsound/1";
@@ -49,6 +49,8 @@ public sealed class Unsound(UnsoundOptions options) : IExtractor
                 case Fault.Exit: Environment.Exit(0); break;
                 case Fault.FailFast: Environment.FailFast("the plugin gave up"); break;
                 case Fault.StackOverflow: Dive(1); break;
+                case Fault.Block: Thread.Sleep(Timeout.Infinite); break;
+                case Fault.NeverEnd: await Task.Delay(Timeout.Infinite, CancellationToken.None); break;
             }
         }
 
@@ -75,12 +77,18 @@ public enum Fault
 
     /// <summary>The process ends, and nothing can catch it.</summary>
     StackOverflow,
+
+    /// <summary>Its thread does not come back, whoever asks.</summary>
+    Block,
+
+    /// <summary>It waits for what never happens, and hears no cancellation.</summary>
+    NeverEnd,
 }
 
 /// <summary>Options of <see cref="Unsound"/>.</summary>
 public sealed record UnsoundOptions
 {
     /// <summary>Which.</summary>
-    [Option("How it fails: none, throw, exit, fail_fast, stack_overflow.")]
+    [Option("How it fails: none, throw, exit, fail_fast, stack_overflow, block, never_end.")]
     public Fault Fault { get; init; }
 }

@@ -41,6 +41,7 @@ internal static class CommandLine
     private static RootCommand Root(CliHost host) => new("Moves data as YAML pipelines say: reads, transforms, checks and loads it, exactly once.")
     {
         RunCommand.Create(host),
+        ReconcileCommand.Create(host),
         ValidateCommand.Create(host),
         TestCommand.Create(host),
         PlanCommand.Create(host),

@@ -32,6 +32,7 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
                 Date = request.Date,
                 FullRefresh = request.FullRefresh,
                 Replay = request.Replay,
+                Reconcile = request.Reconcile,
                 Backfill = request.From is null ? null : new BackfillRange(request.From, request.To!),
                 Accepted = request.AcceptedRules.ToHashSet(),
                 AcceptedReason = request.AcceptReason,

@@ -125,6 +125,9 @@ internal sealed record RunRequest
     /// <summary>Replay these dead letters instead of reading what is new; null for a run.</summary>
     public LetterSelection? Replay { get; init; }
 
+    /// <summary>Compare targets with everything that the sources have; null for a run.</summary>
+    public Reconciliation? Reconcile { get; init; }
+
     /// <summary>Rules that a person accepts for this run.</summary>
     public IReadOnlyList<string> AcceptedRules { get; init; } = [];
 

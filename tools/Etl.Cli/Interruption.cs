@@ -4,19 +4,25 @@ namespace Etl.Cli;
 
 /// <summary>
 /// SIGINT and SIGTERM. The first asks what runs to stop: it gives up its epoch, drops what it staged and reports. The second ends
-/// the process at once, which is safe too, and leaves the tidying to the next run.
+/// the process at once, which is safe too, and leaves the tidying to the next run; so does the
+/// first, where what runs does not hear it in time.
 /// </summary>
 internal sealed class Interruption : IDisposable
 {
     private readonly CancellationTokenSource source = new();
     private readonly PosixSignalRegistration[] registrations;
     private readonly Action<int> exit;
+    private readonly ITimer patience;
+    private readonly TimeSpan limit;
     private int exitCode;
 
     /// <param name="exit">Ends the process with a code.</param>
-    public Interruption(Action<int> exit)
+    /// <param name="limit">What is given to whatever runs, after the first signal.</param>
+    /// <param name="time">The clock.</param>
+    public Interruption(Action<int> exit, TimeSpan limit, TimeProvider time)
     {
-        this.exit = exit;
+        (this.exit, this.limit) = (exit, limit);
+        patience = time.CreateTimer(_ => exit(ExitCode), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         registrations =
         [
             PosixSignalRegistration.Create(PosixSignal.SIGINT, context => On(context, Cli.ExitCode.Interrupted)),
@@ -41,6 +47,7 @@ internal sealed class Interruption : IDisposable
             registration.Dispose();
         }
 
+        patience.Dispose();
         source.Dispose();
     }
 
@@ -52,6 +59,8 @@ internal sealed class Interruption : IDisposable
             exit(code);
         }
 
+        // Before the cancellation, whose callbacks may block.
+        patience.Change(limit, Timeout.InfiniteTimeSpan);
         source.Cancel();
     }
 }

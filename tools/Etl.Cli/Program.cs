@@ -1,7 +1,8 @@
 using Etl.Cli;
+using Etl.Runtime.Execution;
 
 NativeHeap.Limit();
-using var interruption = new Interruption(Environment.Exit);
+using var interruption = new Interruption(Environment.Exit, StopLimit.OfProcess, TimeProvider.System);
 var host = new CliHost
 {
     App = () => new EtlApp(TimeProvider.System),
@@ -11,4 +12,6 @@ var host = new CliHost
     Time = TimeProvider.System,
     Interruption = interruption,
 };
-return await CommandLine.RunAsync(host, args);
+var code = await CommandLine.RunAsync(host, args);
+// Not by returning: a thread that a plugin started, or never gave back, would keep the process.
+Environment.Exit(code);

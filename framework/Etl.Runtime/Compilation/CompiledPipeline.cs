@@ -35,6 +35,13 @@ public sealed class CompiledPipeline : IAsyncDisposable
     public IEnumerable<ExtractNode> SourcesOf(PlanNode node) =>
         node is ExtractNode extract ? [extract] : node.Inputs.SelectMany(i => SourcesOf(Node(i))).Distinct();
 
+    /// <summary>A load by its stage; ETL6004 where there is none.</summary>
+    public LoadNode RequireLoad(string stage)
+    {
+        var loads = Nodes.OfType<LoadNode>().ToList();
+        return loads.Find(l => l.Id == stage) ?? throw new EtlException("ETL6004", $"'{stage}' is no load of the pipeline '{Definition.Id}'", $"Its loads are: {string.Join(", ", loads.Select(l => l.Id))}.");
+    }
+
     /// <summary>The key of a load's checkpoint.</summary>
     public CheckpointKey KeyOf(LoadNode load) => new(Project.Environment, Definition.Id, load.Id);
 

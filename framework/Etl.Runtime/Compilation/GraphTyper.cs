@@ -26,6 +26,7 @@ internal sealed partial class GraphTyper
     private readonly Dictionary<string, OpenSegment> _open = [];
     private readonly List<PlanNode> _nodes = [];
     private readonly Dictionary<string, int> _readers;
+    private readonly Dictionary<string, ResolvedStage> _stages = [];
 
     private GraphTyper(PipelineDefinition definition, DiagnosticBag bag, TypeBinder binder)
     {
@@ -47,10 +48,11 @@ internal sealed partial class GraphTyper
     {
         using var binder = new TypeBinder();
         var typer = new GraphTyper(definition, bag, binder);
-        foreach (var stage in stages.Where(s => s.Component is not null && s.Definition.From.All(f => typer._schemas.ContainsKey(f.Stage))))
+        foreach (var stage in stages.Where(s => s.Component is not null && (s.Definition.Kind == StageKind.Extract || s.Definition.From.Count > 0) && s.Definition.From.All(f => typer._schemas.ContainsKey(f.Stage))))
         {
             try
             {
+                typer._stages[stage.Id] = stage;
                 typer.Add(stage);
             }
             catch (EtlException e)
@@ -245,7 +247,18 @@ internal sealed partial class GraphTyper
         return _nodeOf[stage];
     }
 
-    private static SegmentNode Finish(OpenSegment segment, string id) => new(id, [.. segment.InputNodes], segment.Builder.Build(segment.SelectList));
+    private SegmentNode Finish(OpenSegment segment, string id)
+    {
+        foreach (var misfit in _binder.MisfitsOf(segment.Builder.VisibleQuery()))
+        {
+            if (segment.Builder.Text.OriginOf(misfit.Position) is var (stage, option, offset) && _stages.TryGetValue(stage, out var resolved))
+            {
+                resolved.Report(new EtlException("ETL3015", misfit.What, misfit.Hint) { OptionPath = option, OptionOffset = offset }, _bag);
+            }
+        }
+
+        return new(id, [.. segment.InputNodes], segment.Builder.Build(segment.SelectList));
+    }
 
     private void AddNode(string stage, PlanNode node)
     {

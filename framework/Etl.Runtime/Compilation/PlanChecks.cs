@@ -28,11 +28,12 @@ internal static class PlanChecks
             return;
         }
 
+        var span = load.Stage.With["key"]?.Span ?? load.Stage.ComponentSpan;
         foreach (var column in load.Plan.Key)
         {
             if (load.Schema.Index(column) is var i && i >= 0 && load.Schema.Arrow.FieldsList[i].IsNullable)
             {
-                bag.AddError(load.Stage.ComponentSpan, "ETL3041", $"the key column '{column}' of '{load.Id}' can be NULL here", $"Refuse such rows above: a `check` with not_null: [{column}], or declare the column required in the contract.");
+                bag.AddError(span, "ETL3041", $"the key column '{column}' of '{load.Id}' can be NULL here", $"Refuse such rows above: a `check` with not_null: [{column}], or declare the column required in the contract.");
             }
         }
 
@@ -40,7 +41,7 @@ internal static class PlanChecks
         {
             var known = string.Join(" and ", load.Schema.Keys.Select(k => $"({string.Join(", ", k)})"));
             bag.AddError(
-                load.Stage.ComponentSpan, "ETL3042",
+                span, "ETL3042",
                 $"'{load.Id}' upserts by ({string.Join(", ", load.Plan.Key)}), which is not known to be unique here{(known.Length == 0 ? "" : $"; unique: {known}")}",
                 $"Add a `deduplicate` with key: [{string.Join(", ", load.Plan.Key)}] above it, or declare the primary key in the contract.");
         }

@@ -68,6 +68,11 @@ internal static class StageResolver
             var opened = connection is null ? null : connections.Open(connection);
             return connection is not null && opened is null ? null : factory.Create(descriptor, options, opened);
         }
+        catch (EtlException e) when (e.Code == "ETL3002" && connection is not null)
+        {
+            bag.AddError(stage.ConnectionSpan, e);
+            return null;
+        }
         catch (EtlException e)
         {
             new ResolvedStage(stage, null, null).Report(e, bag);

@@ -29,9 +29,10 @@ public static class ContractReader
         }
 
         var fields = new MapFields(root, "", bag);
-        if (root["kind"] is not YamlScalar { Value: "DataContract" } || root["apiVersion"] is not YamlScalar version || !version.Value.StartsWith("v3.", StringComparison.Ordinal))
+        var isContract = root["kind"] is YamlScalar { Value: "DataContract" };
+        if (!isContract || root["apiVersion"] is not YamlScalar version || !version.Value.StartsWith("v3.", StringComparison.Ordinal))
         {
-            bag.AddError(root.Span, "ETL1050", "this is no data contract of the Open Data Contract Standard v3", "Write apiVersion: v3.0.2 and kind: DataContract; `etl contract import` writes whole contracts.");
+            bag.AddError((isContract ? root["apiVersion"] : root["kind"])?.Span ?? root.Span, "ETL1050", "this is no data contract of the Open Data Contract Standard v3", "Write apiVersion: v3.0.2 and kind: DataContract; `etl contract import` writes whole contracts.");
             return null;
         }
 

@@ -18,7 +18,7 @@ internal sealed record LetterKey(IReadOnlyList<string> LetterColumns, IReadOnlyL
 /// Stands in for a source while dead letters are replayed: reads the rows that their keys have now. What was refused in an older version is not
 /// read from the letter: it could overwrite a newer one.
 /// </summary>
-internal sealed class KeyedReplay(CompiledPipeline pipeline, ExtractNode source, IReadOnlyList<LetterFile> files, string? rule, LetterKey key, string folder, FailPoints failPoints) : IExtractor
+internal sealed class KeyedReplay(CompiledPipeline pipeline, ExtractNode source, IReadOnlyList<LetterFile> files, string? rule, LetterKey key, string folder, FailPoints failPoints) : ILetterReplay
 {
     private readonly ConcurrentDictionary<int, long> _found = new();
     private LetterRows? _rows;
@@ -35,10 +35,8 @@ internal sealed class KeyedReplay(CompiledPipeline pipeline, ExtractNode source,
         return new Extraction(this, request, _rows);
     }
 
-    /// <summary>Whether any row is selected: of rules only the files tell.</summary>
     public bool HasLetters => _rows!.Rows.Sum() > 0;
 
-    /// <summary>What became of the letters, once everything was read.</summary>
     public IEnumerable<DeadLetterClosing> Closed()
     {
         for (var i = 0; i < files.Count; i++)

@@ -36,6 +36,9 @@ public sealed record LetterFile(DeadLetterFile File, Checkpoint Epoch)
         return rule is null ? isOpen : $"{isOpen} AND {column} = {SqlText.Literal(rule)}";
     }
 
+    /// <summary>Whether a row that a rule refused is open and of the rule that is asked for; null for any.</summary>
+    internal bool IsOpen(string rule, string? wanted) => !_rules.Contains(rule) && (wanted is null || rule == wanted);
+
     internal void Close(DeadLetterClosing closing)
     {
         var rows = closing.Path is null ? Open : Math.Min(closing.Rows, Open);

@@ -65,6 +65,9 @@ internal sealed class LetterRows : IDisposable
         }
     }
 
+    /// <summary>The copy of a file.</summary>
+    public string PathOf(int file) => Path.Combine(_folder, string.Create(CultureInfo.InvariantCulture, $"{file:d6}.parquet"));
+
     /// <summary>A part of a file's keys, as text; empty after the last.</summary>
     public IReadOnlyList<IReadOnlyList<string>> Chunk(int file, long chunk)
     {
@@ -83,8 +86,6 @@ internal sealed class LetterRows : IDisposable
         _database.Dispose();
         Directory.Delete(_folder, recursive: true);
     }
-
-    private string PathOf(int file) => Path.Combine(_folder, string.Create(CultureInfo.InvariantCulture, $"{file:d6}.parquet"));
 
     private async Task CopyAsync(CompiledPipeline pipeline, DeadLetterFile file, int index, CancellationToken cancel)
     {

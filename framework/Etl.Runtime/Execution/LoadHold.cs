@@ -16,12 +16,13 @@ internal sealed record LoadHold(LoadNode Node, ILoadSession Session, PublishCloc
         var clock = new PublishClock(settings.Time);
         var request = new LoadRequest(
             pipeline.KeyOf(load), load.Schema, settings.RunId, settings.FullRefresh,
-            settings.Process.ToString(), LeaseKeeper.LeaseFor, settings.FailPoints.Hit) { Step = clock.Step, GoneRuns = settings.GoneRuns };
+            settings.Process.ToString(), LeaseKeeper.LeaseFor, settings.FailPoints.Hit) { Step = clock.Step, GoneRuns = settings.GoneRuns, Restores = settings.FullRefresh || settings.Restores };
         while (true)
         {
             try
             {
-                return new LoadHold(load, await load.Loader.OpenAsync(request, cancel), clock);
+                var opening = request;
+                return new LoadHold(load, await settings.Activity.DoAsync(load.Id, "open", () => load.Loader.OpenAsync(opening, cancel).AsTask()), clock);
             }
             catch (LeaseHeldException held) when (request.GoneOwner is null && ProcessIdentity.Parse(held.Owner)?.IsGone() == true)
             {

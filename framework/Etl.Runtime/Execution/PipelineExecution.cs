@@ -32,7 +32,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
 
     public IReadOnlyList<string> Warnings => _warnings;
 
-    private IEnumerable<LoadNode> Targets => pipeline.Nodes.OfType<LoadNode>();
+    private IEnumerable<LoadNode> Targets => pipeline.Nodes.OfType<LoadNode>().Where(l => settings.Reconcile?.Stage is null || l.Id == settings.Reconcile.Stage);
 
     /// <summary>Runs to the end or throws what ended it.</summary>
     public async Task RunAsync(CancellationToken cancel)
@@ -44,6 +44,11 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
             settings.Log.ForStage(stage).Warn("attempt {attempt} failed, next in {seconds} s: {error}", ("attempt", attempt), ("seconds", Math.Round(delay.TotalSeconds, 1)), ("error", error.Message));
             _warnings.Add($"attempt {attempt} failed and was repeated: {error.Message}");
         });
+        if (settings.Reconcile?.Stage is { } stage)
+        {
+            pipeline.RequireLoad(stage);
+        }
+
         await resilience.ExecuteAsync(async token => await AttemptAsync(token), cancel);
         if (DeadLetterPolicy is { Keep: { } keep } policy && _loads.Values.Any(l => l.Status == LoadStatus.Published))
         {
@@ -113,7 +118,11 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
             foreach (var hold in holds)
             {
                 _loads.TryAdd(hold.Node.Id, ReportBuilder.NotPublished(hold.Node, hold.Session.Checkpoint));
-                await hold.Session.DisposeAsync();
+                await settings.Activity.DoAsync(hold.Node.Id, "close", async () =>
+                {
+                    await hold.Session.DisposeAsync();
+                    return true;
+                });
                 settings.FailPoints.Hit("target.closed");
             }
         }
@@ -124,6 +133,11 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
         if (settings.Backfill is { } range)
         {
             return BackfillPlanner.Plan(pipeline, holds, Position, range);
+        }
+
+        if (settings.Reconcile is { } reconciliation)
+        {
+            return ReconcilePlanner.Plan(pipeline, holds, Position, reconciliation);
         }
 
         if (settings.Replay is not { } selection)
@@ -164,6 +178,17 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
         }
 
         _stages = RoundTotals.Add(_stages, stages);
+        if (plan.Rehearses)
+        {
+            var compared = await new Publisher(plan, settings, resources, _origin).RehearseAsync(round.Reached, batchId, cancel);
+            foreach (var report in compared)
+            {
+                _loads[report.Stage] = report;
+            }
+
+            return ReconcilePlanner.Differs(compared);
+        }
+
         var gate = new QualityGate(round.Nodes, settings, resources);
         var rules = gate.Evaluate();
         _rules = RoundTotals.Add(_rules, rules);

@@ -24,7 +24,9 @@ internal sealed class Publisher(RoundPlan plan, RunSettings settings, RunResourc
             {
                 load.Clock.Begin();
                 settings.FailPoints.Hit("publish.before");
-                var result = await load.CommitAsync(next, settings, cancel);
+                // Not all loaders look before they begin, and who told the run to stop may be gone by now.
+                cancel.ThrowIfCancellationRequested();
+                var result = await settings.Activity.DoAsync(load.Node.Id, "publish", () => load.CommitAsync(next, settings, cancel));
                 settings.FailPoints.Hit("publish.after");
                 results.Add((ReportBuilder.Published(load.Node, next, result) with { Publish = settings.Profile ? load.Clock.End(origin) : null }, null));
                 resources.Progress(new RunProgress(load.Node.Id, StagePhase.Done, next.Rows, next.Rows, 0));
@@ -41,6 +43,27 @@ internal sealed class Publisher(RoundPlan plan, RunSettings settings, RunResourc
         }
 
         return results;
+    }
+
+    /// <summary>What <see cref="PublishAsync"/> would do to each target; nothing of it stays.</summary>
+    public async Task<IReadOnlyList<LoadReport>> RehearseAsync(Func<string, SourcePosition> reached, string batchId, CancellationToken cancel)
+    {
+        var reports = new List<LoadReport>();
+        foreach (var load in plan.Loads)
+        {
+            try
+            {
+                var session = (IReconcilingLoadSession)load.Session;
+                reports.Add(ReportBuilder.Compared(load.Node, session.Checkpoint!, await session.RehearseAsync(Next(load, reached, [], batchId), cancel)));
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                e.Data[Round.StageOf] = load.Node.Id;
+                throw;
+            }
+        }
+
+        return reports;
     }
 
     private Checkpoint Next(LoadHold load, Func<string, SourcePosition> reached, IReadOnlyList<DeadLetterFile> deadLetters, string batchId) => new()

@@ -11,7 +11,7 @@ internal static class ReplayPlanner
     public static async Task<IReadOnlyList<RoundPlan>> PlanAsync(
         CompiledPipeline pipeline, IReadOnlyList<LoadHold> holds, Func<LoadHold, string> position, LetterSelection selection, string folder, FailPoints failPoints, CancellationToken cancel)
     {
-        var groups = new Dictionary<string, (List<LoadHold> Loads, ExtractNode Source, IReadOnlyList<LetterFile> Files, LetterKey Key)>(StringComparer.Ordinal);
+        var groups = new Dictionary<string, (List<LoadHold> Loads, ExtractNode Source, IReadOnlyList<LetterFile> Files, LetterKey? Key)>(StringComparer.Ordinal);
         foreach (var hold in holds)
         {
             try
@@ -24,7 +24,7 @@ internal static class ReplayPlanner
 
                 RequireHistory(hold.Node);
                 var (source, key) = Find(pipeline, hold.Node, files);
-                var same = string.Join('\n', [position(hold), source.Id, .. key.LetterColumns, .. key.SourceColumns, .. files.Select(f => f.File.Path)]);
+                var same = string.Join('\n', [position(hold), source.Id, .. key?.LetterColumns ?? [], .. key?.SourceColumns ?? [], .. files.Select(f => f.File.Path)]);
                 if (!groups.TryGetValue(same, out var group))
                 {
                     groups.Add(same, group = ([], source, files, key));
@@ -41,7 +41,10 @@ internal static class ReplayPlanner
 
         return [.. groups.Values.Select(g =>
         {
-            var replay = new KeyedReplay(pipeline, g.Source, g.Files, selection.Rule, g.Key, $"{folder}-{g.Loads[0].Node.Id}", failPoints);
+            var own = $"{folder}-{g.Loads[0].Node.Id}";
+            ILetterReplay replay = g.Key is { } key
+                ? new KeyedReplay(pipeline, g.Source, g.Files, selection.Rule, key, own, failPoints)
+                : new StoredReplay(pipeline, g.Source, g.Files, selection.Rule, [.. g.Files.Select(f => StoredColumns(pipeline, g.Source, f))], own, failPoints);
             return new RoundPlan(pipeline.With(g.Source with { Extractor = replay }), g.Loads)
             {
                 Moves = false,
@@ -66,7 +69,8 @@ internal static class ReplayPlanner
         }
     }
 
-    private static (ExtractNode Source, LetterKey Key) Find(CompiledPipeline pipeline, LoadNode load, IReadOnlyList<LetterFile> files)
+    // No key: the rows are replayed as they were read.
+    private static (ExtractNode Source, LetterKey? Key) Find(CompiledPipeline pipeline, LoadNode load, IReadOnlyList<LetterFile> files)
     {
         var path = pipeline.MainPath(load);
         var source = (ExtractNode)pipeline.Node(path[^1].Id);
@@ -75,7 +79,8 @@ internal static class ReplayPlanner
             throw ReadsEverything(load);
         }
 
-        if (source.Extractor is not IKeyedExtractor || source.Schema.Key.Count == 0)
+        var isKeyed = source.Extractor is IKeyedExtractor && source.Schema.Key.Count > 0;
+        if (!isKeyed && load.Plan.Mode != LoadMode.Append)
         {
             var why = source.Extractor is IKeyedExtractor ? "its contract declares no primary key" : $"'{source.Stage.Component}' does not look rows up by a key";
             throw new EtlException("ETL4223", $"rows of '{source.Id}' cannot be read again one by one: {why}", "Declare the primary key in the contract, correct the rows in the source so that the next run reads them, or run with --full-refresh.");
@@ -91,6 +96,17 @@ internal static class ReplayPlanner
                         : $"dead letters are of the stage '{stage}', which the pipeline does not have any more",
                     "Select others with --stage; run with --full-refresh for these, or close them with `etl dead-letters discard`.");
             }
+        }
+
+        if (!isKeyed)
+        {
+            RequireRowLocal(pipeline, load);
+            foreach (var file in files)
+            {
+                StoredColumns(pipeline, source, file);
+            }
+
+            return (source, null);
         }
 
         var columns = SourceColumns(pipeline, load, source);
@@ -120,6 +136,14 @@ internal static class ReplayPlanner
             "Correct the rows in the source so that the next run reads them, or run with --full-refresh."))];
     }
 
+    private static List<string> StoredColumns(CompiledPipeline pipeline, ExtractNode source, LetterFile letters)
+    {
+        var origins = pipeline.Rows.Origins[pipeline.Definition.Stages.First(s => s.Id == letters.File.Stage).From[0].Stage];
+        return [.. source.Schema.Names.Select(c => origins.FirstOrDefault(o => o.Value == c).Key ?? throw new EtlException(
+            "ETL4223", $"rows of '{source.Id}' cannot be read again one by one, and those that '{letters.File.Stage}' refused do not hold the column '{c}' as it was read",
+            "Keep all columns of the source up to the stage that refuses, declare the primary key in the contract, or run with --full-refresh."))];
+    }
+
     private static List<string> LetterColumns(CompiledPipeline pipeline, LoadNode load, IReadOnlyList<LetterFile> files, IReadOnlyList<string> sourceColumns)
     {
         var named = files.Select(f => f.File.Stage).Distinct().Select(stage =>
@@ -139,14 +163,25 @@ internal static class ReplayPlanner
     /// </summary>
     public static void RequireRowLocal(CompiledPipeline pipeline, LoadNode load)
     {
+        if (!IsRowLocal(pipeline, load))
+        {
+            throw SeesOthers(load);
+        }
+    }
+
+    /// <summary>Whether a load's row comes from one row of the source, or from those of its key.</summary>
+    public static bool IsRowLocal(CompiledPipeline pipeline, LoadNode load)
+    {
         for (var node = pipeline.Node(load.Inputs[0]); node.Inputs.Count > 0; node = pipeline.Node(node.Inputs[0]))
         {
             var segment = (node as SegmentNode)?.Segment;
             if (segment is null || segment.Stages.Any(s => s.Opaque) || (load.Plan.Mode != LoadMode.Upsert && segment.Verdicts.Any(v => v.Fate == Fate.Deduplicated)))
             {
-                throw SeesOthers(load);
+                return false;
             }
         }
+
+        return true;
     }
 
     private static EtlException SeesOthers(LoadNode load) => new(

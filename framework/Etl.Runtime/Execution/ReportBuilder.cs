@@ -9,7 +9,11 @@ namespace Etl.Runtime.Execution;
 /// <summary>From counts and outcomes to the parts of a <see cref="RunReport"/>.</summary>
 internal static class ReportBuilder
 {
-    public static LoadReport Published(LoadNode load, Checkpoint checkpoint, PublishResult result) => Of(load, LoadStatus.Published, checkpoint) with
+    public static LoadReport Published(LoadNode load, Checkpoint checkpoint, PublishResult result) => Counted(load, LoadStatus.Published, checkpoint, result);
+
+    public static LoadReport Compared(LoadNode load, Checkpoint checkpoint, PublishResult result) => Counted(load, LoadStatus.Compared, checkpoint, result);
+
+    private static LoadReport Counted(LoadNode load, LoadStatus status, Checkpoint checkpoint, PublishResult result) => Of(load, status, checkpoint) with
     {
         Inserted = result.Inserted,
         Updated = result.Updated,

@@ -39,7 +39,7 @@ internal sealed class Round(RoundPlan plan, RunSettings settings, RunResources r
             {
                 Once = plan.Loads.Any(l => l.Node.Plan.Mode is LoadMode.Append or LoadMode.Changes),
             };
-            var extraction = await InStage(node.Id, () => node.Extractor.OpenAsync(request, cancel).AsTask());
+            var extraction = await InStage(node.Id, "open", () => node.Extractor.OpenAsync(request, cancel).AsTask());
             _extractions.Add(node.Id, extraction);
             foreach (var warning in extraction.Warnings)
             {
@@ -66,7 +66,7 @@ internal sealed class Round(RoundPlan plan, RunSettings settings, RunResources r
         }
 
         using var failed = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        var tasks = Nodes.Select(node => InStage(node.Id, async () =>
+        var tasks = Nodes.Select(node => InStage(node.Id, Kind(node), async () =>
         {
             using var span = EtlTelemetry.StartStage(node.Id, Kind(node));
             try
@@ -144,11 +144,11 @@ internal sealed class Round(RoundPlan plan, RunSettings settings, RunResources r
         return shared ? long.MaxValue / 2 : resources.ChannelMemory;
     }
 
-    private static async Task<T> InStage<T>(string stage, Func<Task<T>> work)
+    private async Task<T> InStage<T>(string stage, string what, Func<Task<T>> work)
     {
         try
         {
-            return await Task.Run(work);
+            return await settings.Activity.DoAsync(stage, what, () => Task.Run(work));
         }
         catch (Exception e) when (e is not OperationCanceledException && !e.Data.Contains(StageOf))
         {

@@ -11,6 +11,9 @@ internal sealed record RoundPlan(CompiledPipeline Pipeline, IReadOnlyList<LoadHo
     /// <summary>Whether the targets have consumed their sources further afterwards; otherwise their positions stay.</summary>
     public bool Moves { get; init; } = true;
 
+    /// <summary>Whether publishing is tried and rolled back, to tell what it would do.</summary>
+    public bool Rehearses { get; init; }
+
     /// <summary>Whether an epoch is made although no row is read; asked when the sources are open.</summary>
     public Func<bool> MakesEmptyEpoch { get; init; } = () => false;
 

@@ -20,6 +20,9 @@ public sealed record RunSettings
     /// <summary>Reads this range again instead of what is new; null for a run.</summary>
     public BackfillRange? Backfill { get; init; }
 
+    /// <summary>Compares targets with everything that the sources have instead of reading what is new; null for a run.</summary>
+    public Reconciliation? Reconcile { get; init; }
+
     /// <summary>Rules that a person accepts for this run, by <c>rule</c> or <c>stage.rule</c>.</summary>
     public IReadOnlySet<string> Accepted { get; init; } = new HashSet<string>();
 
@@ -46,6 +49,12 @@ public sealed record RunSettings
 
     /// <summary>Called from many threads.</summary>
     public Action<RunProgress> Progress { get; init; } = _ => { };
+
+    /// <summary>See <see cref="LoadRequest.Restores"/>; a full refresh does too.</summary>
+    internal bool Restores { get; init; }
+
+    /// <summary>What its stages are at.</summary>
+    internal StageActivity Activity { get; } = new();
 
     /// <summary>Those of the environment, except in tests that rehearse crashes in their own process.</summary>
     internal FailPoints FailPoints { get; init; } = FailPoints.Current;

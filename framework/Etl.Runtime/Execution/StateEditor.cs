@@ -48,14 +48,13 @@ public sealed class StateEditor(CompiledPipeline pipeline, RunSettings settings)
     /// </summary>
     public async Task<StateEdit> ResetAsync(string stage, long? toEpoch, CancellationToken cancel)
     {
-        var loads = pipeline.Nodes.OfType<LoadNode>().ToList();
-        var load = loads.Find(l => l.Id == stage) ?? throw new EtlException("ETL6004", $"'{stage}' is no load of the pipeline '{pipeline.Definition.Id}'", $"Its loads are: {string.Join(", ", loads.Select(l => l.Id))}.");
+        var load = pipeline.RequireLoad(stage);
         if (load.Plan.Mode is LoadMode.Replace or LoadMode.ReplacePartitions)
         {
             throw new EtlException("ETL6007", $"'{stage}' is loaded from everything in each run, so no position says where the next one begins", "Run the pipeline.");
         }
 
-        var hold = await LoadHold.OpenAsync(pipeline, load, settings, cancel);
+        var hold = await LoadHold.OpenAsync(pipeline, load, settings with { Restores = true }, cancel);
         await using var session = hold.Session;
         if (session.Checkpoint is null)
         {

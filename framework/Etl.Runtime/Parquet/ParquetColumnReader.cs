@@ -52,9 +52,13 @@ internal sealed class ParquetColumnReader
             => ReadAsync<int>(rows, static (b, v) => b.Append(v), cancel),
         (TimestampType, PhysicalType.INT64) when _element.LogicalType?.TIMESTAMP?.Unit.MICROS is not null || _element.ConvertedType == ConvertedType.TIMESTAMP_MICROS
             => ReadAsync<long>(rows, static (b, v) => b.Append(v), cancel),
+        (TimestampType, PhysicalType.INT64) when _element.LogicalType?.TIMESTAMP?.Unit.MILLIS is not null || _element.ConvertedType == ConvertedType.TIMESTAMP_MILLIS
+            => ReadAsync<long>(rows, (b, v) => b.Append(FromMillis(v)), cancel),
+        (TimestampType, PhysicalType.INT64) when _element.LogicalType?.TIMESTAMP?.Unit.NANOS is not null => ReadAsync<long>(rows, (b, v) => b.Append(FromNanos(v)), cancel),
         (Time64Type, PhysicalType.INT64) when _element.LogicalType?.TIME?.Unit.MICROS is not null || _element.ConvertedType == ConvertedType.TIME_MICROS
             => ReadAsync<long>(rows, static (b, v) => b.Append(v), cancel),
         (FloatType, PhysicalType.FLOAT) => ReadAsync<float>(rows, static (b, v) => b.Append(v), cancel),
+        (DoubleType, PhysicalType.FLOAT) => ReadAsync<float>(rows, static (b, v) => b.Append((double)v), cancel),
         (DoubleType, PhysicalType.DOUBLE) => ReadAsync<double>(rows, static (b, v) => b.Append(v), cancel),
         (Decimal128Type d, PhysicalType.INT32) when IsDecimal(d) => ReadAsync<int>(rows, static (b, v) => b.Append((Int128)v), cancel),
         (Decimal128Type d, PhysicalType.INT64) when IsDecimal(d) => ReadAsync<long>(rows, static (b, v) => b.Append((Int128)v), cancel),
@@ -68,6 +72,11 @@ internal sealed class ParquetColumnReader
     {
         var raw = RawField(typeof(T));
         var levels = checked((int)(_group.GetMetadata(raw)?.MetaData?.NumValues ?? throw Mismatch("no data")));
+        if (raw.MaxRepetitionLevel == 0 && levels != rows)
+        {
+            throw Cut(levels, rows);
+        }
+
         var values = ArrayPool<T>.Shared.Rent(Math.Max(1, levels));
         var definitions = raw.MaxDefinitionLevel > 0 ? ArrayPool<int>.Shared.Rent(Math.Max(1, levels)) : null;
         var repetitions = raw.MaxRepetitionLevel > 0 ? ArrayPool<int>.Shared.Rent(Math.Max(1, levels)) : null;
@@ -81,7 +90,7 @@ internal sealed class ParquetColumnReader
             Append(values, definitions, repetitions, levels, raw.MaxDefinitionLevel, append);
             if (_target.Length != rows)
             {
-                throw new EtlException("ETL4574", $"column '{_field.Name}' of a Parquet file has {_target.Length} of {rows} rows", "The file is damaged; restore it from a copy.");
+                throw Cut(_target.Length, rows);
             }
         }
         finally
@@ -169,6 +178,10 @@ internal sealed class ParquetColumnReader
 
     private bool IsDecimal(Decimal128Type type) => (_element.Scale ?? 0) == type.Scale && _element.Precision <= type.Precision;
 
+    private long FromMillis(long millis) => Math.Abs(millis) <= long.MaxValue / 1000 ? millis * 1000 : throw Mismatch("a time beyond what microseconds reach");
+
+    private long FromNanos(long nanos) => nanos % 1000 == 0 ? nanos / 1000 : throw Mismatch("a time with parts of a microsecond");
+
     private static Int128 BigEndian(ReadOnlySpan<byte> bytes)
     {
         Span<byte> wide = stackalloc byte[16];
@@ -176,6 +189,8 @@ internal sealed class ParquetColumnReader
         bytes.CopyTo(wide[(16 - bytes.Length)..]);
         return BinaryPrimitives.ReadInt128BigEndian(wide);
     }
+
+    private EtlException Cut(int values, int rows) => new("ETL4574", $"column '{_field.Name}' of a Parquet file has {values} of {rows} rows", "The file is damaged; restore it from a copy.");
 
     private EtlException Mismatch(string stored) => new("ETL4575", $"column '{_field.Name}' should be {_type.Name} and the Parquet file holds {stored}", "The file was written with another schema, or by a writer whose types this one does not read.");
 }

@@ -31,11 +31,32 @@ internal sealed class ParquetFileReader : IAsyncDisposable
         {
             return new ParquetFileReader(await ParquetReader.CreateAsync(input, leaveStreamOpen: false, cancellationToken: cancel));
         }
-        catch (Exception e) when (e is IOException or ParquetException or InvalidDataException or InvalidOperationException)
+        catch (Exception e) when (ParquetDamage.IsShownBy(e))
         {
             await input.DisposeAsync();
             throw new EtlException("ETL4574", $"{name} is not a whole Parquet file: {e.Message}", "It is cut off or damaged; restore it from a copy.", e);
         }
+    }
+
+    /// <summary>Whether the file has a column.</summary>
+    public bool Has(string column) => _fields.ContainsKey(column);
+
+    /// <summary>Rows of one row group.</summary>
+    public long RowsOf(int rowGroup) => _reader.RowGroups[rowGroup].RowCount;
+
+    /// <summary>Whether a column's times are instants; null for one whose values are no timestamps.</summary>
+    public bool? IsInstant(string column) => _reader.Metadata?.Schema.Find(e => e.Name.Equals(column, StringComparison.OrdinalIgnoreCase)) is not { } element ? null
+        : element.LogicalType?.TIMESTAMP?.IsAdjustedToUTC
+            ?? (element.ConvertedType is global::Parquet.Meta.ConvertedType.TIMESTAMP_MICROS or global::Parquet.Meta.ConvertedType.TIMESTAMP_MILLIS ? true : null);
+
+    /// <summary>Where the data of some columns of a row group lies: first byte and the one after the last, in the file's order.</summary>
+    public IReadOnlyList<(long From, long To)> RangesOf(int rowGroup, Schema schema)
+    {
+        var wanted = schema.FieldsList.Select(f => f.Name).ToHashSet(StringComparer.OrdinalIgnoreCase);
+        return [.. _reader.Metadata!.RowGroups[rowGroup].Columns.Select(c => c.MetaData!)
+            .Where(c => wanted.Contains(c.PathInSchema[0]))
+            .Select(c => (From: c.DictionaryPageOffset is > 0 and var d ? Math.Min(d, c.DataPageOffset) : c.DataPageOffset, c.TotalCompressedSize))
+            .Select(c => (c.From, c.From + c.TotalCompressedSize)).Order()];
     }
 
     /// <summary>

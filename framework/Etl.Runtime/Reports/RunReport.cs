@@ -174,6 +174,9 @@ public enum LoadStatus
 
     /// <summary>This target refused; the next run catches up.</summary>
     Failed,
+
+    /// <summary>It was compared with its source, and stays as it is; the counts are those that a repair would have.</summary>
+    Compared,
 }
 
 /// <summary>What one load did to its target.</summary>

@@ -129,7 +129,7 @@ public static class TextReport
         var table = new TextTable("target", "", "mode", ">inserted", ">updated", ">deleted", ">unchanged", ">epoch", "");
         foreach (var l in loads)
         {
-            var counted = l.Status == LoadStatus.Published;
+            var counted = l.Status is LoadStatus.Published or LoadStatus.Compared;
             table.Add(
                 l.Stage,
                 l.Target,
@@ -139,7 +139,7 @@ public static class TextReport
                 counted ? NotZero(l.Deleted) : "",
                 counted ? NotZero(l.Unchanged) : "",
                 Optional(l.Epoch),
-                counted ? l.Detail ?? "" : Word(l.Status));
+                l.Status switch { LoadStatus.Published => l.Detail ?? "", LoadStatus.Compared => "compared only: a repair would do this", _ => Word(l.Status) });
         }
 
         table.AppendTo(text.Append('\n'));

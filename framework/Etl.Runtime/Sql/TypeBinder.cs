@@ -45,6 +45,9 @@ internal sealed class TypeBinder : IDisposable
     /// <summary>What a query keeps of its inputs' promises.</summary>
     public QueryPromises PromisesOf(string sql, IReadOnlyDictionary<string, RowSchema> inputs) => QueryPromises.Of(SqlSyntax.Parse(_connection, sql), inputs);
 
+    /// <summary>What binds in a query and cannot run.</summary>
+    public IReadOnlyList<SqlMisfit> MisfitsOf(string sql) => SqlMisfits.Find(_connection, sql);
+
     /// <summary>Whether an expression over counts binds; throws <see cref="DuckException"/> otherwise.</summary>
     public void BindExpression(string sql, IReadOnlyDictionary<string, object> parameters) => _connection.DescribeColumns(sql, parameters);
 

@@ -96,6 +96,7 @@ internal sealed class CheckpointStore(CheckpointKey key)
                 await insert.ExecuteNonQueryAsync(cancel);
             }
 
+            await RestoreAsync(session, request, cancel);
             long fence, n;
             string? checkpoint;
             await using (var update = Command(session,
@@ -209,6 +210,23 @@ internal sealed class CheckpointStore(CheckpointKey key)
         await using var command = Command(session,
             $"UPDATE {Schema}.checkpoint SET lease_owner = NULL, lease_until = NULL WHERE environment = $1 AND pipeline = $2 AND stage = $3 AND fence = $4", fence);
         await command.ExecuteNonQueryAsync(cancel);
+    }
+
+    // Both are written in one transaction, and read in one statement.
+    private async ValueTask RestoreAsync(NpgsqlConnection session, LoadRequest request, CancellationToken cancel)
+    {
+        await using var restore = Command(session,
+            $"""
+            UPDATE {Schema}.checkpoint c SET n = e.n, batch_id = e.batch_id, checkpoint = e.checkpoint, committed_at = e.committed_at
+            FROM (SELECT * FROM {Schema}.epoch WHERE environment = $1 AND pipeline = $2 AND stage = $3 ORDER BY n DESC LIMIT 1) e, {Schema}.checkpoint before
+            WHERE (c.environment, c.pipeline, c.stage) = ($1, $2, $3) AND (before.environment, before.pipeline, before.stage) = ($1, $2, $3) AND c.n < e.n
+            RETURNING before.n, e.n
+            """);
+        await using var reader = await restore.ExecuteReaderAsync(cancel);
+        if (await reader.ReadAsync(cancel))
+        {
+            request.RequireNewest(reader.GetInt64(0), reader.GetInt64(1));
+        }
     }
 
     private async ValueTask<LeaseHeldException> HeldAsync(NpgsqlConnection session, CancellationToken cancel)

@@ -6,7 +6,7 @@ using Npgsql;
 namespace Etl.Plugins.Postgres.Load;
 
 /// <summary>One run's hold on one table. See <see cref="ILoadSession"/>.</summary>
-internal sealed class LoadSession : IRefusingLoadSession
+internal sealed class LoadSession : IRefusingLoadSession, IReconcilingLoadSession
 {
     private readonly PostgresConnection _connection;
     private readonly TableName _table;
@@ -15,6 +15,7 @@ internal sealed class LoadSession : IRefusingLoadSession
     private readonly LoadRequest _request;
     private readonly CheckpointStore _store;
     private readonly List<StagingTable> _staged = [];
+    private StagingTable? _keys;
     private int _workers;
 
     private LoadSession(PostgresConnection connection, TableName table, TableLoadOptions options, IReadOnlyList<string> key, LoadRequest request)
@@ -82,9 +83,34 @@ internal sealed class LoadSession : IRefusingLoadSession
     }
 
     /// <inheritdoc/>
+    public async ValueTask StageKeysAsync(IAsyncEnumerable<RecordBatch> keys, CancellationToken cancel)
+    {
+        var staging = _keys = new StagingTable(_request.Key, Fence, Interlocked.Increment(ref _workers));
+        var schema = new RowSchema(new Schema(_key.Select(k => _request.Schema.Require(k)), null));
+        await staging.WriteAsync(new StagingRequest(_connection, _table, schema, _key, _options.Schema), keys, null, () => { }, cancel);
+        _request.FailPoint("postgres.keys_staged");
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<PublishResult> RehearseAsync(Checkpoint next, CancellationToken cancel)
+    {
+        await using var session = await _connection.OpenTargetAsync(cancel);
+        // Never committed.
+        await using var transaction = await session.BeginTransactionAsync(cancel);
+        try
+        {
+            await RequireTurnAsync(session, next, cancel);
+            return await ApplyAsync(session, next, cancel);
+        }
+        catch (PostgresException e)
+        {
+            throw PostgresErrors.OfRows(e, _table.ToString());
+        }
+    }
+
+    /// <inheritdoc/>
     public async ValueTask<PublishResult> PublishAsync(Checkpoint next, CancellationToken cancel)
     {
-        var staged = _staged.Sum(s => s.Rows);
         await using var session = await _connection.OpenTargetAsync(cancel);
         PublishResult result;
         await using (var transaction = await session.BeginTransactionAsync(cancel))
@@ -93,9 +119,9 @@ internal sealed class LoadSession : IRefusingLoadSession
             {
                 await RequireTurnAsync(session, next, cancel);
                 _request.FailPoint("postgres.publish.begun");
-                result = await new Publication(session, _table, _options, _key, _request, [.. _staged.Select(s => s.Sql)], StagingTable.DifferencesOf(_request.Key, Fence), staged, isFirst: next.N == 1).RunAsync(cancel);
+                result = await ApplyAsync(session, next, cancel);
                 _request.FailPoint("postgres.publish.applied");
-                await _store.CommitAsync(session, next, Fence, staged, result, cancel);
+                await _store.CommitAsync(session, next, Fence, StagedRows, result, cancel);
                 _request.Step("checkpoint");
             }
             catch (PostgresException e)
@@ -165,6 +191,15 @@ internal sealed class LoadSession : IRefusingLoadSession
         }
     }
 
+    private long StagedRows => _staged.Sum(s => s.Rows);
+
+    private ValueTask<PublishResult> ApplyAsync(NpgsqlConnection session, Checkpoint next, CancellationToken cancel)
+    {
+        var keys = _keys is null ? null : new StagedKeys(_keys.Rows > 0 ? _keys.Sql : null);
+        return new Publication(
+            session, _table, _options, _key, _request, [.. _staged.Select(s => s.Sql)], StagingTable.DifferencesOf(_request.Key, Fence), StagedRows, keys, isFirst: next.N == 1).RunAsync(cancel);
+    }
+
     private async ValueTask RequireTurnAsync(NpgsqlConnection session, Checkpoint next, CancellationToken cancel)
     {
         if (await _store.LockAsync(session, cancel) is not { } state || state.Fence != Fence)
@@ -184,8 +219,9 @@ internal sealed class LoadSession : IRefusingLoadSession
         List<StagingTable> tables;
         lock (_staged)
         {
-            tables = [.. _staged];
+            tables = [.. _staged, .. _keys is null ? System.Array.Empty<StagingTable>() : [_keys]];
             _staged.Clear();
+            _keys = null;
         }
 
         if (tables.Count > 0)

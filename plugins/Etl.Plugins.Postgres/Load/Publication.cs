@@ -4,6 +4,10 @@ using Npgsql;
 
 namespace Etl.Plugins.Postgres.Load;
 
+/// <summary>All keys that the source has.</summary>
+/// <param name="Table">Holds them, quoted; null where there are none.</param>
+internal sealed record StagedKeys(string? Table);
+
 /// <summary>Makes staged rows the target's, in the transaction that the caller began and commits.</summary>
 /// <param name="session">In a transaction that holds the checkpoint's row.</param>
 /// <param name="name">The target.</param>
@@ -13,16 +17,17 @@ namespace Etl.Plugins.Postgres.Load;
 /// <param name="tables">Staging tables, quoted.</param>
 /// <param name="differences">The quoted name of a table that may be made beside them.</param>
 /// <param name="staged">Rows in them.</param>
+/// <param name="keys">Rows of other keys are deleted; null to leave them.</param>
 /// <param name="isFirst">Nothing was ever published: the table is made even if there are no rows.</param>
 internal sealed class Publication(
-    NpgsqlConnection session, TableName name, TableLoadOptions options, IReadOnlyList<string> key, LoadRequest request, IReadOnlyList<string> tables, string differences, long staged, bool isFirst)
+    NpgsqlConnection session, TableName name, TableLoadOptions options, IReadOnlyList<string> key, LoadRequest request, IReadOnlyList<string> tables, string differences, long staged, StagedKeys? keys, bool isFirst)
 {
     private readonly bool _replaces = options.Mode == TableLoadMode.Replace || request.FullRefresh;
 
     /// <summary>Runs it and counts.</summary>
     public async ValueTask<PublishResult> RunAsync(CancellationToken cancel)
     {
-        if (staged == 0 && !_replaces && !isFirst)
+        if (staged == 0 && keys is null && !_replaces && !isFirst)
         {
             return new PublishResult(0, 0, 0, 0);
         }
@@ -70,14 +75,24 @@ internal sealed class Publication(
             return await ReplaceAsync(publish, cancel);
         }
 
-        if (staged == 0)
+        if (options.Mode == TableLoadMode.Append)
         {
-            return new PublishResult(0, 0, 0, 0);
+            return new PublishResult(staged == 0 ? 0 : await ExecuteAsync(publish.Insert, "insert", cancel), 0, 0, 0);
         }
 
-        return options.Mode == TableLoadMode.Append
-            ? new PublishResult(await ExecuteAsync(publish.Insert, "insert", cancel), 0, 0, 0)
-            : await UpsertAsync(publish, cancel);
+        var result = staged == 0 ? new PublishResult(0, 0, 0, 0) : await UpsertAsync(publish, cancel);
+        return keys is null ? result : result with { Deleted = result.Deleted + await DeleteOthersAsync(publish, keys, cancel) };
+    }
+
+    private async ValueTask<long> DeleteOthersAsync(PublishStatements publish, StagedKeys keys, CancellationToken cancel)
+    {
+        if (keys.Table is null && !options.AllowEmpty && await CountAsync($"SELECT count(*) FROM {name.Sql}", cancel) is > 0 and var rows)
+        {
+            throw WouldEmpty(rows);
+        }
+
+        await ExecuteAsync(publish.Lock, "lock", cancel);
+        return await ExecuteAsync(publish.DeleteOthers(keys.Table), "delete others", cancel);
     }
 
     private async ValueTask<PublishResult> UpsertAsync(PublishStatements publish, CancellationToken cancel)
@@ -114,7 +129,7 @@ internal sealed class Publication(
         var versions = staged == 0 ? 0 : await CountAsync(publish.CountVersions, cancel);
         if (versions == 0 && before > 0 && !options.AllowEmpty)
         {
-            throw new EtlException("ETL4474", $"no rows came, and publishing them would empty {name}, which holds {before.ToString(CultureInfo.InvariantCulture)}", "If that is meant: allow_empty: true.") { OptionPath = "allow_empty" };
+            throw WouldEmpty(before);
         }
 
         if (before > 0)
@@ -142,6 +157,9 @@ internal sealed class Publication(
             throw new EtlException("ETL4475", $"{duplicates.ToString(CultureInfo.InvariantCulture)} keys ({Names(key)}) come more than once in the rows for {name}, and which row counts is not known", "Add transform: deduplicate before the load, or correct the key; if the contract calls it the primary key, correct the contract.") { OptionPath = "key" };
         }
     }
+
+    private EtlException WouldEmpty(long rows) => new(
+        "ETL4474", $"no rows came, and publishing them would empty {name}, which holds {rows.ToString(CultureInfo.InvariantCulture)}", "If that is meant: allow_empty: true.") { OptionPath = "allow_empty" };
 
     private string Staged() => tables.Count switch
     {

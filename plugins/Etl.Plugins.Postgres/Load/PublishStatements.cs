@@ -34,6 +34,9 @@ internal sealed class PublishStatements(string target, string staged, string dif
     /// <summary>Removes the rows whose newest staged version is a deletion.</summary>
     public string Delete => $"DELETE FROM {target} AS t USING {staged} AS s WHERE {SameKey} AND {Op} = '{RowSchema.OpDelete}'";
 
+    /// <summary>Removes the rows whose key is not among these, which stand after FROM; of none, all rows.</summary>
+    public string DeleteOthers(string? keys) => keys is null ? $"DELETE FROM {target}" : $"DELETE FROM {target} AS t WHERE NOT EXISTS (SELECT FROM {keys} AS s WHERE {SameKey})";
+
     /// <summary>
     /// Makes a table of the staged rows that the target lacks, or has otherwise. One join finds both kinds, and of rows that are as they were nothing is written.
     /// </summary>

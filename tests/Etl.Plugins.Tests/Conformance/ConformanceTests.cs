@@ -1,4 +1,5 @@
 using System.Reflection;
+using Etl.EndToEnd.Tests;
 using Etl.Testing;
 using NUnit.Framework;
 
@@ -11,7 +12,7 @@ public sealed class ConformanceTests
         .GetFiles(AppContext.BaseDirectory, "Etl.Plugins.*.dll").Select(f => Path.GetFileNameWithoutExtension(f)).Where(n => n != "Etl.Plugins.Tests").Order(StringComparer.Ordinal);
 
     [Test]
-    public void All_are_looked_through() => Assert.That(Plugins.Count(), Is.EqualTo(Directory.GetDirectories(Path.Combine(Golden.Repository(), "plugins"), "Etl.Plugins.*").Length));
+    public void All_are_looked_through() => Assert.That(Plugins.Count(), Is.EqualTo(Directory.GetDirectories(Path.Combine(RepositoryFolder.Path, "plugins"), "Etl.Plugins.*").Length));
 
     [TestCaseSource(nameof(Plugins))]
     public void A_plugin_keeps_the_contract(string name) => Assert.That(PluginConformance.CheckAssembly(Assembly.Load(name)), Is.Empty);

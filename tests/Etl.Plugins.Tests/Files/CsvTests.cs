@@ -112,7 +112,7 @@ public sealed class CsvTests
                 var values = rows.Select(r => new object?[] { r.Item1, r.Item2, r.Item3, r.Item4, r.Item4, r.Item5, r.Item6.Item1, r.Item6.Item2, r.Item6.Item3, r.Item7 }).ToArray();
                 Drop().GetAwaiter().GetResult();
                 Make();
-                LoadAsync(new() { Path = "out", Mode = CsvLoadMode.Append, Delimiter = delimiter, Quote = quote, NullText = nullText, Header = header }, schema, values).GetAwaiter().GetResult();
+                LoadAsync(new() { Path = "out", Mode = FileLoadMode.Append, Delimiter = delimiter, Quote = quote, NullText = nullText, Header = header }, schema, values).GetAwaiter().GetResult();
                 var read = ReadAsync(
                     new() { Path = "out/*.csv", Delimiter = delimiter, Quote = quote, NullText = nullText, Header = header },
                     [.. schema.Arrow.FieldsList.Select(f => (f.Name, f.DataType))]).GetAwaiter().GetResult();
@@ -126,29 +126,29 @@ public sealed class CsvTests
     {
         var schema = Schema(("a", StringType.Default));
         object?[][] values = [["x"], [null], [""], ["y"], [null]];
-        await LoadAsync(new() { Path = "out", Mode = CsvLoadMode.Append, Header = false }, schema, values);
+        await LoadAsync(new() { Path = "out", Mode = FileLoadMode.Append, Header = false }, schema, values);
         Assert.That(await ReadAsync(new() { Path = "out/*.csv", Header = false }, ("a", StringType.Default)), Is.EqualTo(values));
     }
 
     [Test]
     public async Task A_session_that_is_given_nothing_leaves_nothing()
     {
-        await (await OpenAsync(new() { Path = "out", Mode = CsvLoadMode.Append }, Rows)).DisposeAsync();
+        await (await OpenAsync(new() { Path = "out", Mode = FileLoadMode.Append }, Rows)).DisposeAsync();
         Assert.That(Directory.EnumerateFileSystemEntries(_folder), Is.Empty);
     }
 
     [Test]
     public async Task Append_adds_a_file_and_replace_leaves_one()
     {
-        var append = new CsvLoadOptions { Path = "out", Mode = CsvLoadMode.Append };
+        var append = new CsvLoadOptions { Path = "out", Mode = FileLoadMode.Append };
         Assert.That((await LoadAsync(append, Rows, [1L, "a", null])).Inserted, Is.EqualTo(1));
         await LoadAsync(append, Rows);
         await LoadAsync(append, Rows, [2L, "b", null]);
         Assert.That(Directory.GetFiles(Path.Combine(_folder, "out")), Has.Length.EqualTo(2));
-        var result = await LoadAsync(append with { Mode = CsvLoadMode.Replace }, Rows, [3L, "c", null]);
+        var result = await LoadAsync(append with { Mode = FileLoadMode.Replace }, Rows, [3L, "c", null]);
         Assert.That(result with { Detail = null }, Is.EqualTo(new PublishResult(1, 0, 2, 0)));
         Assert.That(await ReadAsync(new() { Path = "out/*.csv" }), Is.EqualTo(new object?[][] { [3L, "c", null] }));
-        Assert.That(Thrown<EtlException>(() => LoadAsync(append with { Mode = CsvLoadMode.Replace }, Rows)).Code, Is.EqualTo("ETL4545"));
+        Assert.That(Thrown<EtlException>(() => LoadAsync(append with { Mode = FileLoadMode.Replace }, Rows)).Code, Is.EqualTo("ETL4545"));
         await using var session = await OpenAsync(append, Rows);
         Assert.That(session.Checkpoint!.N, Is.EqualTo(4));
         Assert.That(Directory.GetFiles(Path.Combine(_folder, ".etl", "csv")), Is.Empty, "no staging file is left");
@@ -157,7 +157,7 @@ public sealed class CsvTests
     [Test]
     public async Task Of_two_runs_that_publish_the_same_number_one_is_shut_out()
     {
-        var append = new CsvLoadOptions { Path = "out", Mode = CsvLoadMode.Append };
+        var append = new CsvLoadOptions { Path = "out", Mode = FileLoadMode.Append };
         await using var first = await OpenAsync(append, Rows);
         await using var second = await OpenAsync(append, Rows);
         await first.StageAsync(Stream(Batch(Rows, [1L, "first", null])), default);
@@ -172,7 +172,7 @@ public sealed class CsvTests
     [Test]
     public async Task A_stop_before_the_commit_leaves_a_file_that_the_next_publish_removes()
     {
-        var append = new CsvLoadOptions { Path = "out", Mode = CsvLoadMode.Append };
+        var append = new CsvLoadOptions { Path = "out", Mode = FileLoadMode.Append };
         foreach (var (point, published) in new[] { ("csv.before_commit", false), ("csv.after_commit", true) })
         {
             await using var session = await OpenAsync(append, Rows, point);
@@ -183,7 +183,7 @@ public sealed class CsvTests
         }
 
         await LoadAsync(append, Rows, [2L, "next", null]);
-        var log = new CsvCommitLog(_store, "out", Key);
+        var log = new FileCommitLog(_store, "out", Key);
         var named = new[] { (await log.ReadAsync(1, null, default))!.File, (await log.ReadAsync(2, null, default))!.File };
         Assert.That(await log.ReadAsync(3, null, default), Is.Null);
         Assert.That(named.Select(n => File.Exists(Path.Combine(_folder, n!))), Is.All.True);

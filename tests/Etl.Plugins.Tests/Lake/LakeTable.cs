@@ -38,6 +38,9 @@ internal sealed class LakeTable
 
     public LocalFolderStore Store { get; }
 
+    /// <summary>Where the table lies instead of in <see cref="Store"/>.</summary>
+    public IObjectStore? Elsewhere { get; init; }
+
     public ParquetLoaderOptions Options { get; set; }
 
     public CheckpointKey Key { get; set; } = new("test", "orders", "lake");
@@ -52,7 +55,7 @@ internal sealed class LakeTable
 
     public async Task<ILoadSession> OpenAsync(bool fullRefresh = false, RowSchema? schema = null, Action<string>? failPoint = null)
     {
-        var loader = new ParquetLoader(Options, Store, new PluginContext(_state, _state, MemoryBytes, TimeProvider.System));
+        var loader = new ParquetLoader(Options, Elsewhere ?? Store, new PluginContext(_state, _state, MemoryBytes, TimeProvider.System));
         loader.Describe(schema ?? Orders);
         return await loader.OpenAsync(new LoadRequest(Key, schema ?? Orders, RunId, fullRefresh, "host:1", TimeSpan.FromMinutes(1), failPoint ?? (_ => { })) { GoneRuns = GoneRuns }, default);
     }

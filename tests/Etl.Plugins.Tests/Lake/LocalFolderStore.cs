@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Etl.Contracts;
 
 namespace Etl.Plugins.Tests.Lake;
@@ -21,6 +22,12 @@ internal sealed class LocalFolderStore(string folder) : IObjectStore
 
     /// <summary>As a client does that got no answer the first time: it asks again and finds the object there.</summary>
     public bool PutsTwice { get; set; }
+
+    /// <summary>The parts of objects that were asked for.</summary>
+    public ConcurrentQueue<(string Key, long Length)> Ranges { get; } = new();
+
+    /// <summary>Called before a part is given, with how many were; throwing means that the connection broke.</summary>
+    public Action<int> BeforeRange { get; set; } = _ => { };
 
     public Uri Root => new(folder + "/");
 
@@ -70,6 +77,8 @@ internal sealed class LocalFolderStore(string folder) : IObjectStore
             return null;
         }
 
+        BeforeRange(Ranges.Count);
+        Ranges.Enqueue((key, length));
         var bytes = await File.ReadAllBytesAsync(PathOf(key), cancel);
         var start = (int)Math.Min(offset, bytes.Length);
         return new MemoryStream(bytes, start, (int)Math.Min(length, bytes.Length - start), writable: false);

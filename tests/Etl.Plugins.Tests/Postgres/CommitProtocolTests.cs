@@ -137,18 +137,18 @@ public sealed class CommitProtocolTests
     }
 
     [Test]
-    public async Task The_fence_never_goes_back_even_if_the_checkpoint_is_deleted()
+    public async Task Of_a_checkpoint_that_was_deleted_the_audit_keeps_fence_and_position_for_whoever_restores_it()
     {
         await using var db = await TestDatabase.CreateAsync();
         await db.RunAsync(Source);
         await Steps.CopyAsync(db.Table("s"), db.Loader("t", TableLoadMode.Append), await db.ContractAsync("s"));
         await db.RunAsync("DELETE FROM _etl.checkpoint");
-        var (load, _, _) = await StagedAsync(db);
-        await using (load)
-        {
-            Assert.That(load.Fence, Is.EqualTo(2));
-            Assert.That(load.Checkpoint, Is.Null);
-        }
+        Assert.That(async () => await StagedAsync(db), Throws.TypeOf<EtlException>().With.Property("Code").EqualTo("ETL4315"));
+        Assert.That(await db.TextAsync("SELECT count(*) FROM _etl.checkpoint"), Is.EqualTo("0"), "a refusal leaves what it found");
+
+        var request = Steps.Request(db.Table("s").DescribeOutput(await db.ContractAsync("s"))) with { Restores = true };
+        await using var load = await db.Loader("t", TableLoadMode.Append).OpenAsync(request, CancellationToken.None);
+        Assert.That((load.Fence, load.Checkpoint!.N, load.Checkpoint.Sources.Count), Is.EqualTo((2L, 1L, 1)));
     }
 
     [Test]

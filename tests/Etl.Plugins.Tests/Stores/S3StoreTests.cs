@@ -1,4 +1,3 @@
-using System.Text;
 using Etl.Contracts;
 using Etl.EndToEnd.Tests;
 using Etl.Plugins.S3;
@@ -7,7 +6,7 @@ using static Etl.Plugins.Tests.TypedRows;
 
 namespace Etl.Plugins.Tests.Stores;
 
-/// <summary>What is S3's own, on a real server that checks signatures, digests and conditions.</summary>
+/// <summary>What is S3's own, beyond the laws of all stores, on a real server that checks signatures, digests and conditions.</summary>
 [Category("Integration")]
 public sealed class S3StoreTests
 {
@@ -28,8 +27,15 @@ public sealed class S3StoreTests
     public async Task A_large_object_of_a_stream_without_a_length_arrives_in_parts_and_whole()
     {
         var bytes = new byte[20_000_001];
-        new Random(7).NextBytes(bytes);
-        await _store.PutAsync("large.bin", new Trickle(bytes), default);
+        await using (var same = new MadeStream(7, bytes.Length))
+        {
+            await same.ReadExactlyAsync(bytes);
+        }
+
+        await using (var content = new MadeStream(7, bytes.Length))
+        {
+            await _store.PutAsync("large.bin", content, default);
+        }
 
         using var client = S3Server.Client();
         var stored = await client.GetObjectMetadataAsync(_bucket, "below/large.bin");
@@ -38,26 +44,6 @@ public sealed class S3StoreTests
         Assert.That(await BytesAsync(await _store.GetRangeAsync("large.bin", 8_388_600, 20, default)), Is.EqualTo(bytes[8_388_600..8_388_620]), "across two parts");
         Assert.That(await BytesAsync(await _store.GetRangeAsync("large.bin", 20_000_000, 20, default)), Is.EqualTo(bytes[^1..]));
         Assert.That(await BytesAsync(await _store.GetRangeAsync("large.bin", 30_000_000, 20, default)), Is.Empty);
-    }
-
-    [TestCase(3_000_000)]
-    [TestCase(12_000_000)]
-    [TestCase(70_000_000)]
-    [Property("Fault", 36)]
-    public async Task A_stream_that_breaks_leaves_nothing_to_see_and_no_upload_open(int after)
-    {
-        Assert.That(async () => await _store.PutAsync("broken.bin", new Trickle(new byte[after], breaks: true), default), Throws.TypeOf<IOException>());
-        Assert.That(await _store.SizeAsync("broken.bin", default), Is.Null);
-        Assert.That(await UploadsAsync(), Is.Empty);
-    }
-
-    [Test]
-    public async Task A_write_that_is_cancelled_leaves_no_upload_open()
-    {
-        using var cancel = new CancellationTokenSource();
-        Assert.That(async () => await _store.PutAsync("cancelled.bin", new Trickle(new byte[40_000_000], at: (20_000_000, cancel.Cancel)), cancel.Token), Throws.InstanceOf<OperationCanceledException>());
-        Assert.That(await _store.SizeAsync("cancelled.bin", default), Is.Null);
-        Assert.That(await UploadsAsync(), Is.Empty);
     }
 
     [Test]
@@ -75,16 +61,6 @@ public sealed class S3StoreTests
         Assert.That(await UploadsAsync(), Is.EquivalentTo(new[] { "below/d/theirs-1", "below/e/mine-2" }));
         await _store.DiscardUnfinishedAsync("", _ => true, default);
         Assert.That(await UploadsAsync(), Is.Empty);
-    }
-
-    [Test]
-    public async Task Of_sixteen_that_write_one_key_if_absent_one_does()
-    {
-        var wrote = await Task.WhenAll(Enumerable.Range(0, 16).Select(i => _store.PutIfAbsentAsync("one", Encoding.UTF8.GetBytes($"writer {i}"), default).AsTask()));
-        var winner = Array.IndexOf(wrote, true);
-        Assert.That(wrote.Count(w => w), Is.EqualTo(1));
-        Assert.That(Encoding.UTF8.GetString(await BytesAsync(await _store.GetAsync("one", default))), Is.EqualTo($"writer {winner}"));
-        Assert.That(await _store.PutIfAbsentAsync("one", Encoding.UTF8.GetBytes($"writer {winner}"), default), Is.True, "as the answer to a request that was sent again");
     }
 
     [Test]
@@ -114,9 +90,10 @@ public sealed class S3StoreTests
     public async Task Errors_say_what_to_do_and_no_secret()
     {
         const string Canary = "wrong-s3cret-canary";
-        await using var wrong = new S3Store(Options(_bucket) with { SecretKey = Canary });
-        await using var stranger = new S3Store(Options(_bucket) with { AccessKey = "nobody", SecretKey = Canary });
-        await using var nowhere = new S3Store(Options("etl-there-is-no-such-bucket"));
+        // Without the check's write: Ceph leaves the body of a write that it refused on the connection, where the next request would run into it.
+        await using var wrong = new S3Store(Options(_bucket) with { SecretKey = Canary, ConditionalPut = false });
+        await using var stranger = new S3Store(Options(_bucket) with { AccessKey = "nobody", SecretKey = Canary, ConditionalPut = false });
+        await using var nowhere = new S3Store(Options("etl-there-is-no-such-bucket") with { ConditionalPut = false });
         await using var silent = new S3Store(Options(_bucket) with { Endpoint = "http://127.0.0.1:9" });
         using (Assert.EnterMultipleScope())
         {

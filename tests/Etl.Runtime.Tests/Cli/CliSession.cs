@@ -15,7 +15,7 @@ internal sealed record CliSession(int ExitCode, string Out, string Error, Script
     public static async Task<CliSession> RunAsync(
         string[] arguments, Func<object, object?> answer, Func<IProgress<RunProgress>, JsonLog, CancellationToken, Task>? during = null)
     {
-        using var interruption = new Interruption(_ => { });
+        using var interruption = new Interruption(_ => { }, TimeSpan.FromMinutes(5), TimeProvider.System);
         var app = during is null ? new ScriptedApp { Answer = answer } : new ScriptedApp { Answer = answer, During = during };
         var (output, error) = (new StringWriter(CultureInfo.InvariantCulture) { NewLine = "\n" }, new StringWriter(CultureInfo.InvariantCulture) { NewLine = "\n" });
         var host = new CliHost { App = () => app, Out = output, Error = error, ErrorIsTerminal = false, Time = TimeProvider.System, Interruption = interruption };

@@ -17,13 +17,27 @@ public sealed class InterruptionTests
         // Whoever is started in the background by a shell ignores SIGINT.
         Assume.That(signal == "INT" && OperatingSystem.IsLinux() && (Convert.ToUInt64(File.ReadLines("/proc/self/status").First(l => l.StartsWith("SigIgn:", StringComparison.Ordinal))[7..].Trim(), 16) & 2) != 0, Is.False, "SIGINT is ignored here");
         var exited = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
-        using var interruption = new Interruption(exited.SetResult);
+        using var interruption = new Interruption(exited.SetResult, TimeSpan.FromMinutes(5), TimeProvider.System);
         Assert.That((interruption.Requested, interruption.ExitCode), Is.EqualTo((false, 130)));
 
         await SendAsync(signal);
         await Cancelled(interruption.Token).WaitAsync(TimeSpan.FromSeconds(20));
         Assert.That((interruption.Token.IsCancellationRequested, interruption.Requested, interruption.ExitCode, exited.Task.IsCompleted), Is.EqualTo((true, true, code, false)));
 
+        await SendAsync(signal);
+        Assert.That(await exited.Task.WaitAsync(TimeSpan.FromSeconds(20)), Is.EqualTo(code));
+    }
+
+    [TestCase("INT", 130)]
+    [TestCase("TERM", 143)]
+    public async Task What_does_not_stop_in_time_after_the_first_signal_ends_with_its_code(string signal, int code)
+    {
+        var exited = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var interruption = new Interruption(exited.SetResult, TimeSpan.FromMilliseconds(300), TimeProvider.System);
+        using var blocks = interruption.Token.Register(() => exited.Task.Wait(TimeSpan.FromSeconds(20)));
+
+        await Task.Delay(500);
+        Assert.That(exited.Task.IsCompleted, Is.False, "nobody asked");
         await SendAsync(signal);
         Assert.That(await exited.Task.WaitAsync(TimeSpan.FromSeconds(20)), Is.EqualTo(code));
     }

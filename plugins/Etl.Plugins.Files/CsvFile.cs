@@ -1,30 +1,20 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text;
-using System.Text.Json.Nodes;
 using Apache.Arrow;
 using Etl.Contracts;
 using Etl.Contracts.Arrow;
+using Etl.Plugins.FileSets;
 
 namespace Etl.Plugins.Files;
 
-/// <summary>The files found, a split for each.</summary>
-internal sealed class CsvExtraction(IObjectStore store, CsvExtractOptions options, ExtractRequest request, IReadOnlyList<string> keys, SourcePosition reached) : IExtraction
+/// <summary>CSV files as batches.</summary>
+internal sealed class CsvFile(IObjectStore store, CsvExtractOptions options, ExtractRequest request)
 {
-    private const long BatchBytes = 16L << 20;
-
-    public IReadOnlyList<Split> Splits { get; } =
-        [.. keys.Select((key, i) => new Split(string.Create(CultureInfo.InvariantCulture, $"file-{i}"), new JsonObject { ["key"] = key }))];
-
-    public SourcePosition Reached => reached;
-
-    public long? EstimatedRows => null;
-
-    public async IAsyncEnumerable<RecordBatch> ReadAsync(Split split, [EnumeratorCancellation] CancellationToken cancel)
+    public async IAsyncEnumerable<RecordBatch> ReadAsync(string key, long size, [EnumeratorCancellation] CancellationToken cancel)
     {
-        var key = split.Spec["key"]!.GetValue<string>();
-        var stream = await store.GetAsync(key, cancel) ?? throw new EtlException("ETL4533", $"'{key}' was there when the run started and is gone", "Do not move files while they are read.");
-        using var reader = new CsvReader(stream, CsvFormat.Of(options), key);
+        using var folders = new FolderColumns(key, request.Schema.Arrow);
+        using var reader = new CsvReader(await FileContent.OpenAsync(store, key, size, options.Compression, cancel), CsvFormat.Of(options), key);
         using var builder = new RecordBatchBuilder(request.Schema.Arrow, request.BatchRows);
         int[]? columns = null;
         var width = 0;
@@ -34,7 +24,7 @@ internal sealed class CsvExtraction(IObjectStore store, CsvExtractOptions option
             {
                 if (columns is null)
                 {
-                    (columns, width) = Columns(reader);
+                    (columns, width) = Columns(reader, folders);
                     if (options.Header)
                     {
                         continue;
@@ -47,7 +37,8 @@ internal sealed class CsvExtraction(IObjectStore store, CsvExtractOptions option
                 }
 
                 Append(reader, builder, columns, width);
-                if (builder.Length == request.BatchRows || (builder.Length % 16 == 0 && builder.ByteLength >= BatchBytes))
+                folders.AppendRow(builder);
+                if (TextBatch.IsFull(builder, request))
                 {
                     yield return builder.Build();
                 }
@@ -68,16 +59,15 @@ internal sealed class CsvExtraction(IObjectStore store, CsvExtractOptions option
         }
     }
 
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
-
-    // For each column of the schema, the field that it comes from; and how many fields a record has.
-    private (int[] Columns, int Width) Columns(CsvReader reader)
+    // For each column of the schema, the field that it comes from (-1: from a folder); and how many fields a record has.
+    private (int[] Columns, int Width) Columns(CsvReader reader, FolderColumns folders)
     {
-        var names = request.Schema.Names.ToList();
+        var all = request.Schema.Names.ToList();
+        var names = all.Where((_, i) => !folders.Has(i)).ToList();
         if (!options.Header)
         {
             return reader.Count == names.Count
-                ? ([.. Enumerable.Range(0, names.Count)], names.Count)
+                ? ([.. all.Select((name, i) => folders.Has(i) ? -1 : names.IndexOf(name))], names.Count)
                 : throw reader.Error(reader.Line, string.Create(CultureInfo.InvariantCulture, $"the record has {reader.Count} fields, and the contract {names.Count} columns"));
         }
 
@@ -90,7 +80,7 @@ internal sealed class CsvExtraction(IObjectStore store, CsvExtractOptions option
 
         var missing = names.Where(n => !header.Contains(n, StringComparer.OrdinalIgnoreCase)).ToList();
         return missing.Count == 0
-            ? ([.. names.Select(n => header.FindIndex(h => h.Equals(n, StringComparison.OrdinalIgnoreCase)))], header.Count)
+            ? ([.. all.Select((n, i) => folders.Has(i) ? -1 : header.FindIndex(h => h.Equals(n, StringComparison.OrdinalIgnoreCase)))], header.Count)
             : throw reader.Error(reader.Line, $"the header has no column {string.Join(", ", missing.Select(m => $"'{m}'"))}, which the contract declares; it has {string.Join(", ", header)}");
     }
 
@@ -104,6 +94,11 @@ internal sealed class CsvExtraction(IObjectStore store, CsvExtractOptions option
         for (var i = 0; i < columns.Length; i++)
         {
             var target = builder[i];
+            if (columns[i] < 0)
+            {
+                continue;
+            }
+
             if (reader.IsNull(columns[i]))
             {
                 if (!request.Schema.Arrow.FieldsList[i].IsNullable)
@@ -113,10 +108,10 @@ internal sealed class CsvExtraction(IObjectStore store, CsvExtractOptions option
 
                 target.AppendNull();
             }
-            else if (!CsvCell.TryAppend(reader.Value(columns[i]), target))
+            else if (!CellText.TryAppend(reader.Value(columns[i]), target))
             {
                 // The value itself is not shown: it may be nobody's business.
-                throw reader.Error(reader.Line, $"column '{request.Schema.Arrow.FieldsList[i].Name}' is no {CsvCell.Describe(target.Type)}");
+                throw reader.Error(reader.Line, $"column '{request.Schema.Arrow.FieldsList[i].Name}' is no {CellText.Describe(target.Type)}");
             }
         }
     }

@@ -5,27 +5,20 @@ using System.Text;
 using System.Text.Unicode;
 using Apache.Arrow;
 using Apache.Arrow.Types;
-using Etl.Contracts;
 using Etl.Contracts.Arrow;
 using Etl.Plugins.Values;
 
-namespace Etl.Plugins.Files;
+namespace Etl.Plugins.FileSets;
 
 /// <summary>One column's values as text and back: numbers without grouping, a point for decimals, ISO 8601 dates and times, true and false.</summary>
-internal static class CsvCell
+internal static class CellText
 {
     /// <summary>Room for the text of any value that is no text itself.</summary>
     public const int LongestText = DecimalText.LongestText;
 
-    /// <summary>ETL4541 for a type that has no text.</summary>
-    public static void Check(Field field)
-    {
-        if (field.DataType is not (Int8Type or Int16Type or Int32Type or Int64Type or FloatType or DoubleType or BooleanType or StringType or Decimal128Type or Date32Type
-            or Time64Type { Unit: TimeUnit.Microsecond } or TimestampType { Unit: TimeUnit.Microsecond }))
-        {
-            throw new EtlException("ETL4541", $"column '{field.Name}' has the type {field.DataType.Name}, which has no form in CSV", "Cast it to text, or leave it out.");
-        }
-    }
+    /// <summary>Whether the type's values have a text.</summary>
+    public static bool Holds(IArrowType type) => type is Int8Type or Int16Type or Int32Type or Int64Type or FloatType or DoubleType or BooleanType or StringType or Decimal128Type
+        or Date32Type or Time64Type { Unit: TimeUnit.Microsecond } or TimestampType { Unit: TimeUnit.Microsecond };
 
     /// <summary>What a person calls the type in an error.</summary>
     public static string Describe(IArrowType type) => type switch
@@ -51,10 +44,10 @@ internal static class CsvCell
             case Int8Type or Int16Type or Int32Type or Int64Type when Utf8Parser.TryParse(text, out long value, out var used) && used == text.Length && Fits(value, target.Type):
                 target.AppendInteger(value);
                 return true;
-            case DoubleType when double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value):
+            case DoubleType when double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && !IsTooGreat(value, text):
                 target.Append(value);
                 return true;
-            case FloatType when float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value):
+            case FloatType when float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && !IsTooGreat(value, text):
                 target.Append(value);
                 return true;
             case BooleanType when IsTrue(text) is { } flag:
@@ -100,6 +93,9 @@ internal static class CsvCell
 
         return written;
     }
+
+    // A number beyond the type's range is parsed as infinity, which has no digits when it is meant.
+    private static bool IsTooGreat(double value, ReadOnlySpan<byte> text) => double.IsInfinity(value) && text.IndexOfAnyInRange((byte)'0', (byte)'9') >= 0;
 
     private static int Copy(ReadOnlySpan<byte> text, Span<byte> target)
     {

@@ -11,18 +11,18 @@ namespace Etl.Plugins.Files;
 /// <param name="File">The key of its file; null when it had no rows.</param>
 /// <param name="From">The oldest epoch whose file still counts: 1, or that of the last replace.</param>
 /// <param name="TotalRows">Rows in all files that count.</param>
-internal sealed record CsvCommit(Checkpoint Checkpoint, string? File, long From, long TotalRows);
+internal sealed record FileCommit(Checkpoint Checkpoint, string? File, long From, long TotalRows);
 
 /// <summary>
 /// One object for each epoch, <c>_etl/checkpoint-KEY/%020d.json</c>, written only if absent: whoever writes number n owns it, and
 /// everybody else who tried has lost. Never deleted, or a number could be taken twice.
 /// </summary>
-internal sealed class CsvCommitLog(IObjectStore store, string path, CheckpointKey key)
+internal sealed class FileCommitLog(IObjectStore store, string path, CheckpointKey key)
 {
     private readonly string _folder = $"{path}/_etl/checkpoint-{key.ShortName}/";
 
     /// <summary>The newest commit, read for a run that takes the folder if <paramref name="request"/> is given; null before the first.</summary>
-    public async ValueTask<CsvCommit?> LastAsync(LoadRequest? request, CancellationToken cancel)
+    public async ValueTask<FileCommit?> LastAsync(LoadRequest? request, CancellationToken cancel)
     {
         // A listing may lag behind: it says where to start looking, and asking for the next number says where to stop.
         var n = 0L;
@@ -44,7 +44,7 @@ internal sealed class CsvCommitLog(IObjectStore store, string path, CheckpointKe
     }
 
     /// <summary>A commit by its number; null when there is none.</summary>
-    public async ValueTask<CsvCommit?> ReadAsync(long n, LoadRequest? request, CancellationToken cancel)
+    public async ValueTask<FileCommit?> ReadAsync(long n, LoadRequest? request, CancellationToken cancel)
     {
         await using var stream = await store.GetAsync(KeyOf(n), cancel);
         if (stream is null)
@@ -70,7 +70,7 @@ internal sealed class CsvCommitLog(IObjectStore store, string path, CheckpointKe
     }
 
     /// <summary>False when the number is taken.</summary>
-    public ValueTask<bool> TryWriteAsync(CsvCommit commit, CancellationToken cancel)
+    public ValueTask<bool> TryWriteAsync(FileCommit commit, CancellationToken cancel)
     {
         var json = new JsonObject
         {

@@ -8,12 +8,13 @@ namespace Etl.Plugins.Files;
 /// One run's hold on one folder. Rows are staged in a local file; publishing puts it beside the others under a name of its own,
 /// then writes the checkpoint of the next number, which nobody else can.
 /// </summary>
-internal sealed class CsvLoadSession(IObjectStore store, CsvLoadOptions options, LoadRequest request, CsvCommitLog log, CsvCommit? last, string spoolFolder) : ILoadSession
+internal sealed class FileLoadSession(IObjectStore store, LoadFormat format, FileLoadOptions options, LoadRequest request, FileCommitLog log, FileCommit? last, IReadOnlyList<string> lost, string spoolFolder) : ILoadSession
 {
     private readonly SemaphoreSlim _turn = new(1, 1);
-    private readonly string _spool = Path.Combine(spoolFolder, $"{request.Key.ShortName}-{Guid.NewGuid():N}.csv");
-    private FileStream? _file;
-    private CsvWriter? _writer;
+    private readonly string _spool = Path.Combine(spoolFolder, $"{request.Key.ShortName}-{Guid.NewGuid():N}.{format.Name}");
+    private Stream? _file;
+    private IRowWriter? _writer;
+    private long _bytes;
     private long _rows;
 
     /// <summary>The number that this session may commit: whoever commits it first shuts the others out.</summary>
@@ -23,7 +24,7 @@ internal sealed class CsvLoadSession(IObjectStore store, CsvLoadOptions options,
 
     public int Parallelism => 1;
 
-    private bool Replaces => request.FullRefresh || options.Mode == CsvLoadMode.Replace;
+    private bool Replaces => request.FullRefresh || options.Mode == FileLoadMode.Replace;
 
     public async ValueTask StageAsync(IAsyncEnumerable<RecordBatch> batches, CancellationToken cancel)
     {
@@ -40,7 +41,7 @@ internal sealed class CsvLoadSession(IObjectStore store, CsvLoadOptions options,
                 _turn.Release();
             }
 
-            request.FailPoint("csv.staged");
+            request.FailPoint($"{format.Name}.staged");
         }
     }
 
@@ -57,8 +58,8 @@ internal sealed class CsvLoadSession(IObjectStore store, CsvLoadOptions options,
         }
 
         var file = await PutFileAsync(next, cancel);
-        request.FailPoint("csv.before_commit");
-        var commit = new CsvCommit(next, file, Replaces ? next.N : last?.From ?? 1, (Replaces ? 0 : last?.TotalRows ?? 0) + _rows);
+        request.FailPoint($"{format.Name}.before_commit");
+        var commit = new FileCommit(next, file, Replaces ? next.N : last?.From ?? 1, (Replaces ? 0 : last?.TotalRows ?? 0) + _rows);
         if (!await CommitAsync(commit, cancel) && !await ResolveAsync(next, cancel))
         {
             if (file is not null)
@@ -69,8 +70,8 @@ internal sealed class CsvLoadSession(IObjectStore store, CsvLoadOptions options,
             throw new FencedException(string.Create(CultureInfo.InvariantCulture, $"another run has committed epoch {next.N} of {request.Key}"));
         }
 
-        request.FailPoint("csv.after_commit");
-        var detail = file is null ? null : string.Create(CultureInfo.InvariantCulture, $"{file}, {(_writer?.Bytes ?? 0) / 1048576.0:F1} MB");
+        request.FailPoint($"{format.Name}.after_commit");
+        var detail = file is null ? null : string.Create(CultureInfo.InvariantCulture, $"{file}, {_bytes / 1048576.0:F1} MB");
         try
         {
             await DeleteDeadFilesAsync(commit, CancellationToken.None);
@@ -102,17 +103,13 @@ internal sealed class CsvLoadSession(IObjectStore store, CsvLoadOptions options,
         return ValueTask.CompletedTask;
     }
 
-    private CsvWriter Writer()
+    private IRowWriter Writer()
     {
         if (_writer is null)
         {
             Durable.MakeFolder(spoolFolder);
-            _file = Durable.Create(_spool);
-            _writer = new CsvWriter(_file, CsvFormat.Of(options));
-            if (options.Header)
-            {
-                _writer.WriteHeader(request.Schema.Names);
-            }
+            _file = Compressed.Write(Durable.Create(_spool), options.Compression);
+            _writer = format.Start(_file, request.Schema);
         }
 
         return _writer;
@@ -128,16 +125,14 @@ internal sealed class CsvLoadSession(IObjectStore store, CsvLoadOptions options,
 
         Writer().Flush();
         await _file!.DisposeAsync();
-        var key = string.Create(CultureInfo.InvariantCulture, $"{Prefix}{next.N:D20}-{next.BatchId}.csv");
+        var key = EpochFileName.Of(options.Path, next, format.Name + Compressed.Extension(options.Compression));
         await using var content = new FileStream(_spool, FileMode.Open, FileAccess.Read, FileShare.Read);
+        _bytes = content.Length;
         await store.PutAsync(key, content, cancel);
         return key;
     }
 
-    // Two loads may share a folder: each knows its own files by this.
-    private string Prefix => $"{options.Path}/{request.Key.ShortName}-";
-
-    private async ValueTask<bool> CommitAsync(CsvCommit commit, CancellationToken cancel)
+    private async ValueTask<bool> CommitAsync(FileCommit commit, CancellationToken cancel)
     {
         try
         {
@@ -150,15 +145,14 @@ internal sealed class CsvLoadSession(IObjectStore store, CsvLoadOptions options,
     }
 
     // Files of runs that lost this number, and after a replace all older ones. Those of a higher number belong to a run that may
-    // still commit them.
-    private async ValueTask DeleteDeadFilesAsync(CsvCommit commit, CancellationToken cancel)
+    // still commit them, except those that a full refresh found without a checkpoint.
+    private async ValueTask DeleteDeadFilesAsync(FileCommit commit, CancellationToken cancel)
     {
         var dead = new List<string>();
-        await foreach (var (key, _, _) in store.ListAsync(Prefix, cancel))
+        await foreach (var (key, _, _) in store.ListAsync(EpochFileName.Prefix(options.Path, request.Key), cancel))
         {
-            var number = key.AsSpan(Prefix.Length);
-            if (number.Length > 20 && long.TryParse(number[..20], NumberStyles.None, CultureInfo.InvariantCulture, out var n)
-                && (n < commit.From || (n == commit.Checkpoint.N && key != commit.File)))
+            if (EpochFileName.EpochOf(key, options.Path, request.Key) is { } n
+                && (n < commit.From || (n == commit.Checkpoint.N && key != commit.File) || (Replaces && lost.Contains(key))))
             {
                 dead.Add(key);
             }

@@ -1,0 +1,84 @@
+using System.Buffers.Binary;
+using Azure.Storage.Blobs.Models;
+using Azure.Storage.Blobs.Specialized;
+
+namespace Etl.Plugins.Azure;
+
+/// <summary>
+/// A blob of any length from a stream that is read once: several blocks on the way at a time, and none of them seen before the list of them is
+/// committed. The service drops the blocks of an upload that failed within a week, or with the next blob of that name; it has no call to drop them.
+/// </summary>
+internal static class BlockUpload
+{
+    /// <summary>With the service's limit of 50,000 blocks, blobs of up to 390 GB.</summary>
+    public const int BlockBytes = 8 << 20;
+
+    private const int AtATime = 4;
+
+    /// <summary>Writes the whole of <paramref name="content"/>, or nothing.</summary>
+    public static async Task RunAsync(BlockBlobClient blob, Stream content, CancellationToken cancel)
+    {
+        var block = await NextAsync(content, cancel);
+        if (block.Length < BlockBytes)
+        {
+            using var whole = block.Open();
+            await blob.UploadAsync(whole, new BlobUploadOptions(), cancel);
+            return;
+        }
+
+        // Two uploads of one name must not mix their blocks, and all ids of a blob have to be of one length.
+        var upload = Guid.NewGuid();
+        var blocks = new List<string>();
+        var onTheWay = new Queue<Task>(AtATime);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        try
+        {
+            for (; block.Length > 0; block = await NextAsync(content, stop.Token))
+            {
+                if (onTheWay.Count == AtATime)
+                {
+                    await onTheWay.Dequeue();
+                }
+
+                blocks.Add(BlockId(upload, blocks.Count));
+                onTheWay.Enqueue(StageAsync(blob, blocks[^1], block, stop.Token));
+            }
+
+            await Task.WhenAll(onTheWay);
+        }
+        catch
+        {
+            // The first failure is the one to tell; the others end before their client is disposed.
+            await stop.CancelAsync();
+            await Task.WhenAll(onTheWay).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw;
+        }
+
+        await blob.CommitBlockListAsync(blocks, new CommitBlockListOptions(), cancel);
+    }
+
+    private static async Task StageAsync(BlockBlobClient blob, string id, Block block, CancellationToken cancel)
+    {
+        using var bytes = block.Open();
+        await blob.StageBlockAsync(id, bytes, new BlockBlobStageBlockOptions(), cancel);
+    }
+
+    private static async Task<Block> NextAsync(Stream content, CancellationToken cancel)
+    {
+        var bytes = GC.AllocateUninitializedArray<byte>(BlockBytes);
+        return new(bytes, await content.ReadAtLeastAsync(bytes, BlockBytes, throwOnEndOfStream: false, cancel));
+    }
+
+    private static string BlockId(Guid upload, int number)
+    {
+        Span<byte> id = stackalloc byte[20];
+        upload.TryWriteBytes(id);
+        BinaryPrimitives.WriteInt32BigEndian(id[16..], number);
+        return Convert.ToBase64String(id);
+    }
+
+    private readonly record struct Block(byte[] Bytes, int Length)
+    {
+        public MemoryStream Open() => new(Bytes, 0, Length, writable: false);
+    }
+}

@@ -1,0 +1,55 @@
+using Apache.Arrow.Types;
+using Etl.Contracts;
+using Etl.Plugins.FileSets;
+using FluentValidation;
+
+namespace Etl.Plugins.Files;
+
+/// <summary>Options of <c>extract: json</c>.</summary>
+public sealed record JsonExtractOptions : FileExtractOptions
+{
+    /// <summary>Where columns come from.</summary>
+    [Option("Where a column is in each object, if it is no member of the column's own name.", Example = "{ city: $.customer.address.city }", Identifier = true)]
+    public IReadOnlyDictionary<string, string> Members { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>How the files are compressed.</summary>
+    [Option("How the files are compressed. Absent: .gz is gzip, .zst is zstd, and other names are not.")]
+    public FileCompression? Compression { get; init; }
+}
+
+/// <summary>Settings that do not contradict each other.</summary>
+public sealed class JsonExtractRules : FileExtractRules<JsonExtractOptions>
+{
+    /// <summary>Paths that can be followed.</summary>
+    public JsonExtractRules() => RuleForEach(o => o.Members).Must(m => JsonMember.PathOf(m.Value) is not null).WithMessage("must be a path of names such as $.customer.city.");
+}
+
+/// <summary>Reads JSON from any object store: an object for each row, on a line of its own or in one array; types by contract, each value exact or an error with file and line.</summary>
+[Extractor("json", "Reads JSON files from a folder or an object store, an object for each row: on lines (NDJSON) or in an array.")]
+public sealed class JsonExtractor(JsonExtractOptions options, IObjectStore store) : IExtractor
+{
+    private readonly FileSource _source = new("json", options, store);
+
+    /// <inheritdoc/>
+    public ExtractorCapabilities Capabilities => _source.Capabilities;
+
+    /// <inheritdoc/>
+    public RowSchema DescribeOutput(DataContract? contract)
+    {
+        var schema = _source.Describe(contract, Holds);
+        foreach (var column in options.Members.Keys)
+        {
+            schema.Require(column, $"members.{column}");
+        }
+
+        _ = JsonMember.Tree(schema, options.Members);
+        return schema;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<IExtraction> OpenAsync(ExtractRequest request, CancellationToken cancel) =>
+        new FileExtraction(await _source.SelectAsync(request, cancel), new JsonFile(store, options, request).ReadAsync);
+
+    /// <summary>Whether JSON has a form for a type: those with a text, binary as base64, and lists of these.</summary>
+    internal static bool Holds(IArrowType type) => type is ListType list ? list.ValueDataType is not ListType && Holds(list.ValueDataType) : type is BinaryType || CellText.Holds(type);
+}

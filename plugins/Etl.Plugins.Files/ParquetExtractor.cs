@@ -1,0 +1,51 @@
+using Apache.Arrow.Types;
+using Etl.Contracts;
+using Etl.Plugins.Columnar;
+using Etl.Plugins.FileSets;
+
+namespace Etl.Plugins.Files;
+
+/// <summary>Options of <c>extract: parquet</c>.</summary>
+public sealed record ParquetExtractOptions : FileExtractOptions
+{
+    /// <summary>Columns that a file lacks.</summary>
+    [Option("When a file lacks a column: fail before its rows are read, or take NULL, as for files from before the column was added.")]
+    public OnMissingColumn OnMissing { get; init; } = OnMissingColumn.Fail;
+}
+
+/// <summary>What becomes of a column that a file lacks.</summary>
+public enum OnMissingColumn
+{
+    /// <summary>ETL4580.</summary>
+    Fail,
+
+    /// <summary>NULL in its rows.</summary>
+    AsNull,
+}
+
+/// <summary>Rules of <see cref="ParquetExtractOptions"/>.</summary>
+public sealed class ParquetExtractRules : FileExtractRules<ParquetExtractOptions>;
+
+/// <summary>Reads Parquet files from any object store: only the columns of the contract, fetched in parts.</summary>
+[Extractor("parquet", "Reads Parquet files from a folder or an object store: only the columns that are wanted, by file or row group.")]
+public sealed class ParquetExtractor(ParquetExtractOptions options, IObjectStore store) : IExtractor
+{
+    private readonly FileSource _source = new("parquet", options, store);
+
+    /// <inheritdoc/>
+    public ExtractorCapabilities Capabilities => _source.Capabilities;
+
+    /// <inheritdoc/>
+    public RowSchema DescribeOutput(DataContract? contract) => _source.Describe(contract, Holds);
+
+    /// <inheritdoc/>
+    public async ValueTask<IExtraction> OpenAsync(ExtractRequest request, CancellationToken cancel)
+    {
+        var selection = await _source.SelectAsync(request, cancel);
+        var pieces = new ParquetPieces(store, request, options.OnMissing == OnMissingColumn.AsNull);
+        var (splits, rows) = await pieces.PlanAsync([.. selection.Files.Select(f => new ParquetObject(f.Key, f.Size, [.. Folders.Of(f.Key)]))], cancel);
+        return new ParquetExtraction(pieces, splits, rows, selection.Reached, selection.Warnings);
+    }
+
+    private static bool Holds(IArrowType type) => type is ListType list ? list.ValueDataType is not ListType && Holds(list.ValueDataType) : type is BinaryType || CellText.Holds(type);
+}
