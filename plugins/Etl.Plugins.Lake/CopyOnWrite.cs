@@ -6,15 +6,6 @@ using Etl.Parquet;
 
 namespace Etl.Plugins.Lake;
 
-/// <summary>What an upsert changes in the set of files.</summary>
-/// <param name="Removed">Files that go.</param>
-/// <param name="Added">Files that come.</param>
-/// <param name="Inserted">Rows of keys that were not there.</param>
-/// <param name="Updated">Rows that replace others.</param>
-/// <param name="Deleted">Rows that are gone.</param>
-/// <param name="Unchanged">Staged rows that were there already.</param>
-internal sealed record UpsertResult(IReadOnlyList<ActiveFile> Removed, IReadOnlyList<DataFile> Added, long Inserted, long Updated, long Deleted, long Unchanged);
-
 /// <summary>
 /// Upsert by copying: a file of the table that holds a row whose key was staged is written again without it, whatever its partition; the
 /// staged rows are files already. Staged rows that the table holds as they are stay where they are.
@@ -25,7 +16,7 @@ internal sealed class CopyOnWrite(DataFiles files, Schema schema, IReadOnlyList<
     private readonly int[] _keyColumns = [.. key.Select(k => schema.GetFieldIndex(k))];
 
     /// <summary>Decides over every file that can hold a staged key, and writes what has to be written. Nothing is visible yet.</summary>
-    public async ValueTask<UpsertResult> RunAsync(DeltaSnapshot table, IReadOnlyList<DataFile> staged, CancellationToken cancel)
+    public async ValueTask<TableChange> RunAsync(DeltaSnapshot table, IReadOnlyList<DataFile> staged, CancellationToken cancel)
     {
         index.Reset();
         var (removed, added) = (new ConcurrentQueue<ActiveFile>(), new ConcurrentQueue<DataFile>());
@@ -62,7 +53,7 @@ internal sealed class CopyOnWrite(DataFiles files, Schema schema, IReadOnlyList<
             }
         });
 
-        return new UpsertResult([.. removed], [.. added.OrderBy(f => f.Id)], inserted, updated, deleted, unchanged);
+        return new TableChange([.. removed], [.. added.OrderBy(f => f.Id)], inserted, updated, deleted, unchanged);
     }
 
     // Each holds a row group or two, and its key's columns, in memory.

@@ -16,7 +16,11 @@ namespace Etl.Plugins.Lake;
 /// <param name="Sha256">Lower case hex.</param>
 /// <param name="Stats">As the log holds them.</param>
 /// <param name="LocalPath">Where it was written, until it is sent.</param>
-internal sealed record DataFile(int Id, string RelativePath, PartitionFolder Folder, long Rows, long Size, string Sha256, string Stats, string LocalPath);
+internal sealed record DataFile(int Id, string RelativePath, PartitionFolder Folder, long Rows, long Size, string Sha256, string Stats, string LocalPath)
+{
+    /// <summary>What the log keeps of it beside what the protocol asks for.</summary>
+    public IReadOnlyDictionary<string, string?> Tags => new Dictionary<string, string?> { [DeltaCommit.Sha256Tag] = Sha256, [DeltaCommit.FolderTag] = Folder.Folder };
+}
 
 /// <summary>
 /// Writes the data files of one session: first to the local disk, then as whole objects to the store, under names that nothing else has. What
@@ -88,7 +92,7 @@ internal sealed class DataFiles(IObjectStore store, string root, Schema schema, 
     /// <summary>A finished file to read: the local copy, or what was sent.</summary>
     public async ValueTask<FileStream> ReopenAsync(DataFile file, CancellationToken cancel) => File.Exists(file.LocalPath)
         ? File.OpenRead(file.LocalPath)
-        : await FetchAsync(new ActiveFile(Uri.EscapeDataString(file.RelativePath), file.Folder.Values, file.Size, file.Stats, file.Sha256, file.Folder.Folder), cancel);
+        : await FetchAsync(new ActiveFile(Uri.EscapeDataString(file.RelativePath), file.Folder.Values, file.Size, file.Stats, file.Tags, 0), cancel);
 
     /// <summary>Asks the store for the size of each file. ETL4556: one is not as it was sent.</summary>
     public async ValueTask VerifyAsync(IEnumerable<DataFile> files, CancellationToken cancel) =>

@@ -11,6 +11,9 @@ internal sealed class DeltaCommit(DateTimeOffset now)
     /// <summary>Member of <c>commitInfo</c> that holds the checkpoint, as text, so that its checksum stays valid.</summary>
     public const string CheckpointMember = "etlCheckpoint";
 
+    /// <summary>What the names of domains begin with that hold checkpoints; the load's key follows.</summary>
+    public const string DomainPrefix = "etl.checkpoint/";
+
     /// <summary>Tag of <c>add</c> with the file's SHA-256.</summary>
     public const string Sha256Tag = "sha256";
 
@@ -39,20 +42,16 @@ internal sealed class DeltaCommit(DateTimeOffset now)
     });
 
     /// <summary>
-    /// What a reader must know: the base protocol, or with table features where a column is a timestamp without a time zone. A table that had the
-    /// base protocol lists the features which that one implies.
+    /// The checkpoint, where every later state of the table keeps it: readers do not look at it, writers must carry it on, and it stays when old
+    /// entries of the log are cleaned up. <c>commitInfo</c> holds it as well, as history.
     /// </summary>
-    public void Protocol(bool localTimestamps, bool upgrade)
+    public void State(Checkpoint checkpoint) => Add("domainMetadata", new JsonObject
     {
-        var protocol = new JsonObject { ["minReaderVersion"] = localTimestamps ? 3 : 1, ["minWriterVersion"] = localTimestamps ? 7 : 2 };
-        if (localTimestamps)
-        {
-            protocol["readerFeatures"] = new JsonArray("timestampNtz");
-            protocol["writerFeatures"] = upgrade ? new JsonArray("appendOnly", "invariants", "timestampNtz") : new JsonArray("timestampNtz");
-        }
+        ["domain"] = DomainPrefix + checkpoint.Key, ["configuration"] = checkpoint.ToJson(), ["removed"] = false,
+    });
 
-        Add("protocol", protocol);
-    }
+    /// <summary>What a reader and a writer must know.</summary>
+    public void Protocol(DeltaProtocol protocol) => Add("protocol", protocol.ToJson());
 
     /// <summary>The table's columns; what <paramref name="before"/> says and this load does not change is kept.</summary>
     public void Metadata(JsonObject? before, Schema schema, IReadOnlyList<string> partitionColumns)
@@ -70,34 +69,16 @@ internal sealed class DeltaCommit(DateTimeOffset now)
     }
 
     /// <summary>A file goes.</summary>
-    public void Remove(ActiveFile file) => Add("remove", new JsonObject
-    {
-        ["path"] = file.LogPath,
-        ["deletionTimestamp"] = Millis,
-        ["dataChange"] = true,
-        ["extendedFileMetadata"] = true,
-        ["partitionValues"] = Values(file.PartitionValues),
-        ["size"] = file.Size,
-    });
+    public void Remove(ActiveFile file) => Add("remove", file.ToRemove(Millis));
 
     /// <summary>A file comes.</summary>
-    public void Add(DataFile file) => Add("add", new JsonObject
-    {
-        ["path"] = Encode(file.RelativePath),
-        ["partitionValues"] = Values(file.Folder.Values),
-        ["size"] = file.Size,
-        ["modificationTime"] = Millis,
-        ["dataChange"] = true,
-        ["stats"] = file.Stats,
-        ["tags"] = new JsonObject { [Sha256Tag] = file.Sha256, [FolderTag] = file.Folder.Folder },
-    });
+    public void Add(DataFile file) =>
+        Add("add", new ActiveFile(Encode(file.RelativePath), file.Folder.Values, file.Size, file.Stats, file.Tags, Millis).ToAdd(dataChange: true));
 
     /// <summary>The object's content.</summary>
     public byte[] ToBytes() => Encoding.UTF8.GetBytes(_text.ToString());
 
     private void Add(string action, JsonObject value) => _text.Append(new JsonObject { [action] = value }.ToJsonString()).Append('\n');
-
-    private static JsonObject Values(IReadOnlyDictionary<string, string?> values) => new(values.Select(v => KeyValuePair.Create(v.Key, (JsonNode?)v.Value)));
 
     private static string Encode(string path) => string.Join('/', path.Split('/').Select(s => Uri.EscapeDataString(s).Replace("%3D", "=", StringComparison.Ordinal)));
 }

@@ -55,7 +55,7 @@ public sealed class DeltaExtractRules : OptionsRules<DeltaExtractOptions>
 
 /// <summary>Reads a Delta table: the files that its log names, whole or those that are new, at its newest version or an older one.</summary>
 [Extractor("delta", "Reads a Delta table from an object store: only the columns and partitions that are wanted, whole, as of a version, or what was added.")]
-public sealed class DeltaExtractor(DeltaExtractOptions options, IObjectStore store) : IExtractor
+public sealed class DeltaExtractor(DeltaExtractOptions options, IObjectStore store, PluginContext context) : IExtractor
 {
     private readonly string _root = PartitionLayout.RootOf(options.Path);
 
@@ -92,7 +92,7 @@ public sealed class DeltaExtractor(DeltaExtractOptions options, IObjectStore sto
     /// <inheritdoc/>
     public async ValueTask<IExtraction> OpenAsync(ExtractRequest request, CancellationToken cancel)
     {
-        var log = new DeltaLog(store, _root);
+        var log = new DeltaLog(store, _root, Path.Combine(context.StateFolder, "tmp"));
         var table = await ReadAsync(log, cancel);
         var identity = $"{store.Root}{_root} {table.Metadata!["id"]}";
         CheckColumns(table, request.Schema);
@@ -112,7 +112,7 @@ public sealed class DeltaExtractor(DeltaExtractOptions options, IObjectStore sto
 
     private async ValueTask<DeltaSnapshot> ReadAsync(DeltaLog log, CancellationToken cancel)
     {
-        var table = new DeltaSnapshot();
+        var table = options.Version is null ? await log.ReadAsync(cancel) : new DeltaSnapshot();
         if (options.Version is { } wanted)
         {
             while (table.Version < wanted)
@@ -120,11 +120,6 @@ public sealed class DeltaExtractor(DeltaExtractOptions options, IObjectStore sto
                 table.Apply(table.Version + 1, await log.ReadAsync(table.Version + 1, cancel) ?? throw NoVersion(table.Version + 1, wanted));
             }
         }
-        else
-        {
-            await log.AdvanceAsync(table, cancel);
-        }
-
         return table.Version >= 0 ? table
             : throw new EtlException("ETL4582", $"there is no Delta table in '{options.Path}' of {store.Root}", "Correct path: it is the folder that holds _delta_log/, relative to the connection's root.") { OptionPath = "path" };
     }

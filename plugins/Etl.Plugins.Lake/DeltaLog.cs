@@ -1,20 +1,63 @@
 using System.Globalization;
 using System.Text;
+using System.Text.Json.Nodes;
 using Etl.Contracts;
 
 namespace Etl.Plugins.Lake;
 
 /// <summary>
-/// The log of a Delta table. Versions are read one after the other until there is none; a listing is never asked what there is, as
-/// listings can lag behind.
+/// The log of a Delta table. It is read from its newest checkpoint, or from its start; from there on versions are read one after the other until there is
+/// none: a listing is never asked what the newest version is, as listings can lag behind.
 /// </summary>
-internal sealed class DeltaLog(IObjectStore store, string root)
+internal sealed class DeltaLog(IObjectStore store, string root, string tempFolder)
 {
     // Versions fetched at a time while a table is opened.
     private const int Window = 16;
+    private readonly DeltaCheckpoints _checkpoints = new(store, root, tempFolder);
 
     /// <summary>The object that holds a version.</summary>
     public string KeyOf(long version) => string.Create(CultureInfo.InvariantCulture, $"{root}_delta_log/{version:D20}.json");
+
+    /// <summary>The table as it is. ETL4555: versions are missing or damaged, and no checkpoint stands in for them.</summary>
+    public async ValueTask<DeltaSnapshot> ReadAsync(CancellationToken cancel)
+    {
+        var last = await _checkpoints.LastAsync(cancel);
+        var broken = default(string);
+        if (last is not null)
+        {
+            (var named, broken) = await _checkpoints.ReadAsync(last, cancel);
+            if (named is not null)
+            {
+                await AdvanceAsync(named, cancel);
+                return named;
+            }
+        }
+
+        var snapshot = new DeltaSnapshot();
+        await AdvanceAsync(snapshot, cancel);
+        if (snapshot.Version < 0)
+        {
+            var (listed, versions) = await _checkpoints.ListAsync(cancel);
+            foreach (var candidate in listed.Where(c => c.Version != last?.Version))
+            {
+                var (found, fault) = await _checkpoints.ReadAsync(candidate, cancel);
+                broken ??= fault;
+                if (found is not null)
+                {
+                    await AdvanceAsync(snapshot = found, cancel);
+                    break;
+                }
+            }
+
+            if (snapshot.Version < 0 && (versions > 0 || listed.Count > 0))
+            {
+                throw Missing(0, broken);
+            }
+        }
+
+        // The log may be shorter than what its last checkpoint was of: then something is lost, and no table is the one before.
+        return last is null || snapshot.Version >= last.Version ? snapshot : throw Missing(snapshot.Version + 1, broken);
+    }
 
     /// <summary>Brings a snapshot to the newest version. ETL4555: versions are missing.</summary>
     public async ValueTask AdvanceAsync(DeltaSnapshot snapshot, CancellationToken cancel)
@@ -26,7 +69,7 @@ internal sealed class DeltaLog(IObjectStore store, string root)
             var found = texts.TakeWhile(t => t is not null).Count();
             if (texts.Skip(found).Any(t => t is not null))
             {
-                throw Missing(next + found);
+                throw Missing(next + found, null);
             }
 
             for (var i = 0; i < found; i++)
@@ -36,15 +79,51 @@ internal sealed class DeltaLog(IObjectStore store, string root)
 
             if (found < texts.Length)
             {
-                if (snapshot.Version < 0 && await store.SizeAsync($"{root}_delta_log/_last_checkpoint", cancel) is not null)
-                {
-                    throw Missing(0);
-                }
-
                 return;
             }
         }
     }
+
+    /// <summary>Writes a checkpoint of the log at a snapshot's version.</summary>
+    public async ValueTask CheckpointAsync(DeltaSnapshot snapshot, DateTimeOffset now, CancellationToken cancel)
+    {
+        await _checkpoints.WriteAsync(snapshot, now, cancel);
+        snapshot.CheckpointedAt = snapshot.Version;
+    }
+
+    /// <summary>
+    /// The checkpoints of a pipeline's stage that the log still holds, the oldest first: those since the log's checkpoint are in the snapshot, earlier ones are read back
+    /// until an entry was cleaned up.
+    /// </summary>
+    public async ValueTask<IReadOnlyList<Checkpoint>> ReadEpochsAsync(CheckpointKey key, CancellationToken cancel)
+    {
+        var snapshot = await ReadAsync(cancel);
+        var epochs = snapshot.EpochsOf(key).Reverse().ToList();
+        for (var version = snapshot.CheckpointedAt; version >= 0; version -= Window)
+        {
+            var texts = await Task.WhenAll(Enumerable.Range(0, (int)Math.Min(Window, version + 1)).Select(i => ReadAsync(version - i, cancel)));
+            foreach (var text in texts.TakeWhile(t => t is not null))
+            {
+                epochs.AddRange(DeltaSnapshot.Actions(text!)
+                    .Where(a => a.Kind == "commitInfo")
+                    .Select(a => a.Action[DeltaCommit.CheckpointMember]?.GetValue<string>())
+                    .OfType<string>()
+                    .Where(json => BelongsTo(json, key))
+                    .Select(Checkpoint.Parse));
+            }
+
+            if (texts.Contains(null))
+            {
+                break;
+            }
+        }
+
+        // The log's checkpoint has the newest of those before it once more.
+        return [.. epochs.DistinctBy(e => e.N).OrderBy(e => e.N)];
+    }
+
+    private static bool BelongsTo(string json, CheckpointKey key) =>
+        JsonNode.Parse(json) is { } c && (string?)c["environment"] == key.Environment && (string?)c["pipeline"] == key.Pipeline && (string?)c["stage"] == key.Stage;
 
     /// <summary>The actions of a version as they are stored; null when there is none.</summary>
     public async Task<string?> ReadAsync(long version, CancellationToken cancel)
@@ -59,7 +138,7 @@ internal sealed class DeltaLog(IObjectStore store, string root)
         return await reader.ReadToEndAsync(cancel);
     }
 
-    private EtlException Missing(long version) => new(
-        "ETL4555", $"the table's log has no version {version}, and later ones exist ({KeyOf(version)})",
-        "Another program cleaned up the log, or a file of it was lost. This version reads logs from their start: restore the files, or load into another table.");
+    private EtlException Missing(long version, string? broken) => new(
+        "ETL4555", $"the table's log has no version {version}, and later ones exist ({KeyOf(version)}){(broken is null ? "" : $"; {broken}")}",
+        "Another program cleaned up the log without a checkpoint that can be read, or a file of it was lost. Restore the files, or load into another table.");
 }

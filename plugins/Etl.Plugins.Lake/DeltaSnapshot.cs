@@ -5,32 +5,21 @@ using Etl.Contracts;
 
 namespace Etl.Plugins.Lake;
 
-/// <summary>A file that is part of a table.</summary>
-/// <param name="LogPath">Its path as the log writes it, encoded.</param>
-/// <param name="PartitionValues">By partition column, serialised.</param>
-/// <param name="Size">In bytes.</param>
-/// <param name="Stats">JSON; null when there is none.</param>
-/// <param name="Sha256">Lower case hex; null for files of other writers.</param>
-/// <param name="Folder">The folder in the layout of who wrote it; null for files of other writers.</param>
-internal sealed record ActiveFile(string LogPath, IReadOnlyDictionary<string, string?> PartitionValues, long Size, string? Stats, string? Sha256, string? Folder)
-{
-    /// <summary>The path below the table's root. ETL4553 for a file that lies elsewhere.</summary>
-    public string RelativePath => LogPath.StartsWith('/') || LogPath.Contains("://", StringComparison.Ordinal)
-        ? throw new EtlException("ETL4553", $"the table refers to a file outside its folder: {LogPath}", "It is a clone of another table; load into a table of its own.")
-        : Uri.UnescapeDataString(LogPath);
-}
-
 /// <summary>A table's state at a version: the log's actions applied one after the other. Protocol: https://github.com/delta-io/delta/blob/master/PROTOCOL.md.</summary>
 internal sealed class DeltaSnapshot
 {
-    private static readonly HashSet<string> KnownFeatures = ["appendOnly", "invariants", "timestampNtz"];
     private readonly Dictionary<string, ActiveFile> _files = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, long> _epochs = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, JsonObject> _removed = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, JsonObject> _transactions = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, JsonObject> _domains = new(StringComparer.Ordinal);
     private readonly Dictionary<string, List<string>> _checkpoints = new(StringComparer.Ordinal);
     private readonly HashSet<(string App, string Batch)> _batches = [];
 
     /// <summary>The version; -1 before the first.</summary>
     public long Version { get; private set; } = -1;
+
+    /// <summary>The version of the newest checkpoint of the log that this was made from or of; -1 for none.</summary>
+    public long CheckpointedAt { get; set; } = -1;
 
     /// <summary>The files that make the table.</summary>
     public IReadOnlyCollection<ActiveFile> Files => _files.Values;
@@ -41,8 +30,8 @@ internal sealed class DeltaSnapshot
     /// <summary>The last <c>metaData</c> action; null before the first version.</summary>
     public JsonObject? Metadata { get; private set; }
 
-    /// <summary>Whether the table's protocol lists features, timestamps without a time zone among them.</summary>
-    public bool AllowsLocalTimestamps { get; private set; }
+    /// <summary>The last <c>protocol</c> action; null before the first version.</summary>
+    public DeltaProtocol? Protocol { get; private set; }
 
     /// <summary>Partition columns in the log's order.</summary>
     public IReadOnlyList<string> PartitionColumns => [.. Metadata?["partitionColumns"]?.AsArray().Select(c => c!.GetValue<string>()) ?? []];
@@ -50,18 +39,18 @@ internal sealed class DeltaSnapshot
     /// <summary>Whether the table forbids to remove rows.</summary>
     public bool IsAppendOnly => Metadata?["configuration"]?["delta.appendOnly"]?.GetValue<string>() == "true";
 
-    /// <summary>The last checkpoint of a pipeline's stage; null when it never committed here.</summary>
-    public Checkpoint? CheckpointOf(CheckpointKey key) => _checkpoints.TryGetValue(key.ToString(), out var json) ? Checkpoint.Parse(json[^1]) : null;
+    /// <summary>Whether this version or one that readers may still be at has a file, by its path below the root.</summary>
+    public bool Names(string relativePath) => _files.ContainsKey(relativePath) || _removed.ContainsKey(relativePath);
 
-    /// <summary>The checkpoints of a pipeline's stage, the oldest first.</summary>
-    public IEnumerable<Checkpoint> EpochsOf(CheckpointKey key) => _checkpoints.GetValueOrDefault(key.ToString(), []).Select(Checkpoint.Parse);
+    /// <summary>The last checkpoint of a pipeline's stage; null when the table has none.</summary>
+    public Checkpoint? CheckpointOf(CheckpointKey key) => _checkpoints.TryGetValue(key.ToString(), out var json) ? Checkpoint.Parse(json[^1]) : null;
 
     /// <summary>The same for a run that takes the table.</summary>
     public Checkpoint? CheckpointOf(LoadRequest request)
     {
         // The log says twice what was committed: as a checkpoint, and as Delta's own txn action, which survives where a tool writes the log anew.
         var app = request.Key.ToString();
-        var (epoch, json) = (_epochs.GetValueOrDefault(app), _checkpoints.GetValueOrDefault(app)?[^1] ?? "");
+        var (epoch, json) = (_transactions.GetValueOrDefault(app)?["version"]!.GetValue<long>() ?? 0, _checkpoints.GetValueOrDefault(app)?[^1] ?? "");
         if (json.Length == 0)
         {
             request.RequireNewest(0, epoch, hasPosition: false);
@@ -69,6 +58,9 @@ internal sealed class DeltaSnapshot
 
         return epoch == 0 && json.Length == 0 ? null : Checkpoint.Parse(json, request, epoch);
     }
+
+    /// <summary>The checkpoints of a pipeline's stage that were applied, the oldest first.</summary>
+    public IEnumerable<Checkpoint> EpochsOf(CheckpointKey key) => _checkpoints.GetValueOrDefault(key.ToString(), []).Select(Checkpoint.Parse);
 
     /// <summary>Another pipeline's stage that committed here; null when there is none.</summary>
     public string? OtherWriter(CheckpointKey key) => _checkpoints.Keys.FirstOrDefault(app => app != key.ToString());
@@ -84,10 +76,9 @@ internal sealed class DeltaSnapshot
     {
         try
         {
-            foreach (var line in text.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+            foreach (var (kind, action) in Actions(text))
             {
-                var action = JsonNode.Parse(line)!.AsObject().Single();
-                Apply(action.Key, action.Value!.AsObject());
+                Apply(kind, action);
             }
         }
         catch (Exception e) when (e is JsonException or NullReferenceException or InvalidOperationException or FormatException or ArgumentException)
@@ -98,82 +89,131 @@ internal sealed class DeltaSnapshot
         Version = version;
     }
 
+    /// <summary>Applies the actions of a checkpoint of the log to an empty snapshot. ETL4553 as of a version.</summary>
+    public void ApplyCheckpoint(long version, IEnumerable<(string Kind, JsonObject Action)> actions)
+    {
+        foreach (var (kind, action) in actions)
+        {
+            Apply(kind, action);
+        }
+
+        if (Metadata is null || Protocol is null)
+        {
+            throw new InvalidDataException($"it has no {(Metadata is null ? "metaData" : "protocol")}");
+        }
+
+        Version = CheckpointedAt = version;
+    }
+
+    /// <summary>
+    /// What a checkpoint of the log holds: this state without its history, and what was removed since <paramref name="removedSince"/>, so that files which older readers
+    /// may still be at are not taken for rubbish.
+    /// </summary>
+    public IEnumerable<(string Kind, JsonObject Action)> ToCheckpoint(DateTimeOffset removedSince)
+    {
+        yield return ("protocol", Protocol!.ToJson());
+        yield return ("metaData", Metadata!);
+        foreach (var transaction in _transactions.Values)
+        {
+            yield return ("txn", transaction);
+        }
+
+        foreach (var domain in _domains.Values)
+        {
+            yield return ("domainMetadata", domain);
+        }
+
+        foreach (var file in _files.Values)
+        {
+            yield return ("add", file.ToAdd(dataChange: false));
+        }
+
+        foreach (var removed in _removed.Values.Where(r => (r["deletionTimestamp"]?.GetValue<long>() ?? 0) >= removedSince.ToUnixTimeMilliseconds()))
+        {
+            var action = removed.DeepClone().AsObject();
+            action["dataChange"] = false;
+            yield return ("remove", action);
+        }
+    }
+
+    /// <summary>The actions of a version.</summary>
+    public static IEnumerable<(string Kind, JsonObject Action)> Actions(string text)
+    {
+        foreach (var line in text.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var action = JsonNode.Parse(line)!.AsObject().Single();
+            yield return (action.Key, action.Value!.AsObject());
+        }
+    }
+
     private void Apply(string kind, JsonObject action)
     {
         switch (kind)
         {
             case "add":
-                if (action["deletionVector"] is not null)
-                {
-                    throw NotUnderstood("deletion vectors");
-                }
-
-                var path = action["path"]!.GetValue<string>();
-                var tags = action["tags"] as JsonObject;
+                var file = ActiveFile.Parse(action);
                 // The same path may be encoded in more than one way.
-                _files[Uri.UnescapeDataString(path)] = new ActiveFile(
-                    path,
-                    action["partitionValues"]!.AsObject().ToDictionary(v => v.Key, v => v.Value?.GetValue<string>()),
-                    action["size"]!.GetValue<long>(),
-                    action["stats"]?.GetValue<string>(),
-                    tags?[DeltaCommit.Sha256Tag]?.GetValue<string>(),
-                    tags?[DeltaCommit.FolderTag]?.GetValue<string>());
+                _files[Uri.UnescapeDataString(file.LogPath)] = file;
+                _removed.Remove(Uri.UnescapeDataString(file.LogPath));
                 break;
             case "remove":
-                _files.Remove(Uri.UnescapeDataString(action["path"]!.GetValue<string>()));
+                var path = Uri.UnescapeDataString(action["path"]!.GetValue<string>());
+                _files.Remove(path);
+                _removed[path] = action;
                 break;
             case "metaData":
                 Metadata = action;
                 Schema = DeltaSchema.Parse(action["schemaString"]!.GetValue<string>());
                 break;
             case "protocol":
-                CheckProtocol(action);
+                Protocol = DeltaProtocol.Parse(action);
                 break;
             case "txn":
-                _epochs[action["appId"]!.GetValue<string>()] = action["version"]!.GetValue<long>();
+                _transactions[action["appId"]!.GetValue<string>()] = action;
                 break;
             case "commitInfo":
-                if (action[DeltaCommit.CheckpointMember]?.GetValue<string>() is { } json)
+                Remember(action[DeltaCommit.CheckpointMember]?.GetValue<string>());
+                break;
+            case "domainMetadata":
+                var domain = action["domain"]!.GetValue<string>();
+                if (action["removed"]?.GetValue<bool>() == true)
                 {
-                    // Not parsed whole: those of other pipelines may be of a newer version, which is no concern of this one.
-                    var checkpoint = JsonNode.Parse(json)!.AsObject();
-                    var app = new CheckpointKey(checkpoint["environment"]!.GetValue<string>(), checkpoint["pipeline"]!.GetValue<string>(), checkpoint["stage"]!.GetValue<string>()).ToString();
-                    if (!_checkpoints.TryGetValue(app, out var epochs))
-                    {
-                        _checkpoints.Add(app, epochs = []);
-                    }
+                    _domains.Remove(domain);
+                    break;
+                }
 
-                    epochs.Add(json);
-                    _batches.Add((app, checkpoint["batch_id"]!.GetValue<string>()));
+                _domains[domain] = action;
+                if (domain.StartsWith(DeltaCommit.DomainPrefix, StringComparison.Ordinal))
+                {
+                    Remember(action["configuration"]!.GetValue<string>());
                 }
 
                 break;
 
-            // cdc and domain metadata do not change which rows there are.
+            // cdc does not change which rows there are.
         }
     }
 
-    private void CheckProtocol(JsonObject protocol)
+    private void Remember(string? json)
     {
-        var reader = protocol["minReaderVersion"]!.GetValue<int>();
-        var writer = protocol["minWriterVersion"]!.GetValue<int>();
-        var features = Features(protocol, "readerFeatures").Concat(Features(protocol, "writerFeatures")).ToHashSet();
-        var unknown = features.Except(KnownFeatures).ToList();
-        if (unknown.Count > 0)
+        if (json is null)
         {
-            throw NotUnderstood(string.Join(", ", unknown));
+            return;
         }
 
-        if (reader is not (1 or 3) || writer is not (1 or 2 or 7))
+        // Not parsed whole: those of other pipelines may be of a newer version, which is no concern of this one.
+        var checkpoint = JsonNode.Parse(json)!.AsObject();
+        var app = new CheckpointKey(checkpoint["environment"]!.GetValue<string>(), checkpoint["pipeline"]!.GetValue<string>(), checkpoint["stage"]!.GetValue<string>()).ToString();
+        if (!_checkpoints.TryGetValue(app, out var epochs))
         {
-            throw NotUnderstood($"reader version {reader} and writer version {writer}");
+            _checkpoints.Add(app, epochs = []);
         }
 
-        AllowsLocalTimestamps = features.Contains("timestampNtz");
+        // A version says it twice: as its history and as the table's state.
+        if (epochs.Count == 0 || epochs[^1] != json)
+        {
+            epochs.Add(json);
+            _batches.Add((app, checkpoint["batch_id"]!.GetValue<string>()));
+        }
     }
-
-    private static IEnumerable<string> Features(JsonObject protocol, string member) => protocol[member]?.AsArray().Select(f => f!.GetValue<string>()) ?? [];
-
-    private static EtlException NotUnderstood(string what) => new(
-        "ETL4553", $"the Delta table uses {what}, which this version does not understand", "Nothing was read or written. Load into another table, or take the feature off this one.");
 }

@@ -4,7 +4,8 @@ namespace Etl.Plugins.Lake;
 
 /// <summary>
 /// Data files of runs that were killed before the log named them. To be called after a publish: whatever such a run may still have under way towards the log then
-/// finds its version taken. A run that did commit here is left alone, and so are files whose run is not known to have ended.
+/// finds its version taken. A run that did commit here is left alone, and so are files that the table names, as of which run they are is forgotten with the log's old entries,
+/// and files whose run is not known to have ended.
 /// </summary>
 internal static class Orphans
 {
@@ -35,7 +36,7 @@ internal static class Orphans
         bool IsOrphan(StoredObject stored)
         {
             var name = stored.Key[(stored.Key.LastIndexOf('/') + 1)..];
-            return name.StartsWith(DataFiles.Prefix, StringComparison.Ordinal) && marks.Exists(m => name.Contains(m, StringComparison.Ordinal));
+            return name.StartsWith(DataFiles.Prefix, StringComparison.Ordinal) && !table.Names(stored.Key[root.Length..]) && marks.Exists(m => name.Contains(m, StringComparison.Ordinal));
         }
     }
 }

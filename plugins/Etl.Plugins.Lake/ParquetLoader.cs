@@ -47,7 +47,7 @@ public sealed class ParquetLoader : ILoader, IEpochHistory
             _options.Mode,
             _options.Key,
             $"{_store.Root}{layout.Root}",
-            "exactly-once effect for readers of the Delta log; two runs at a time are told apart when they publish, and the later one is refused (there is no lease). A reader of the bare folders sees files before they are published and after they are replaced.",
+            Guarantee(layout.Root),
             [$"create delta table {layout.Root} ({columns}){partitions}", $"put if absent {layout.Root}_delta_log/<next version>.json"],
             DeletesExcluded: _options.OnExcluded == OnExcluded.Delete)
         {
@@ -57,15 +57,12 @@ public sealed class ParquetLoader : ILoader, IEpochHistory
     }
 
     /// <inheritdoc/>
-    public async ValueTask<Checkpoint?> ReadCheckpointAsync(CheckpointKey key, CancellationToken cancel)
-    {
-        return (await ReadAsync(cancel)).CheckpointOf(key);
-    }
+    public async ValueTask<Checkpoint?> ReadCheckpointAsync(CheckpointKey key, CancellationToken cancel) => (await LogOf(RootOfTable).ReadAsync(cancel)).CheckpointOf(key);
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<Checkpoint> ReadEpochsAsync(CheckpointKey key, [EnumeratorCancellation] CancellationToken cancel)
     {
-        foreach (var epoch in (await ReadAsync(cancel)).EpochsOf(key))
+        foreach (var epoch in await LogOf(RootOfTable).ReadEpochsAsync(key, cancel))
         {
             yield return epoch;
         }
@@ -75,16 +72,16 @@ public sealed class ParquetLoader : ILoader, IEpochHistory
     public async ValueTask<ILoadSession> OpenAsync(LoadRequest request, CancellationToken cancel)
     {
         var layout = PartitionLayout.Create(_options.Path, _options.PartitionBy, request.Schema);
-        var log = new DeltaLog(_store, layout.Root);
-        var snapshot = new DeltaSnapshot();
-        await log.AdvanceAsync(snapshot, cancel);
-        return LakeSession.Start(_options, _store, _context, request, layout, log, snapshot);
+        var log = LogOf(layout.Root);
+        return LakeSession.Start(new LakeLoad(_options, request, layout), _store, _context, log, await log.ReadAsync(cancel));
     }
 
-    private async ValueTask<DeltaSnapshot> ReadAsync(CancellationToken cancel)
-    {
-        var snapshot = new DeltaSnapshot();
-        await new DeltaLog(_store, PartitionLayout.RootOf(_options.Path)).AdvanceAsync(snapshot, cancel);
-        return snapshot;
-    }
+    private string RootOfTable => PartitionLayout.RootOf(_options.Path);
+
+    private DeltaLog LogOf(string root) => new(_store, root, Path.Combine(_context.StateFolder, "tmp"));
+
+    private string Guarantee(string root) => (_store.PutIfAbsentIsAtomic
+        ? "exactly-once effect for readers of the Delta log; two runs at a time are told apart when they publish, and the later one is refused (there is no lease)."
+        : $"exactly-once effect for readers of the Delta log, as long as one program at a time writes to the table: the store has no put-if-absent in one step, so of two that publish to {root}_delta_log/ at the same moment one overwrites the other's commit, and its rows are lost. Let nothing else write to the table, and let the scheduler start no second run.")
+        + " A reader of the bare folders sees files before they are published and after they are replaced.";
 }

@@ -30,6 +30,10 @@ public sealed record ParquetLoaderOptions
     [Option("A file that has reached this size is closed and the next one begun.")]
     public ByteSize TargetFileSize { get; init; } = new(256L << 20);
 
+    /// <summary>How often the log gets a checkpoint.</summary>
+    [Option("Versions of the log from one checkpoint to the next. A checkpoint is the table's state in one file, from which readers begin, so that old entries of the log can be cleaned up.")]
+    public int CheckpointEvery { get; init; } = 10;
+
     /// <summary>Rows that stop passing.</summary>
     [Option("Upsert: what becomes of a row in the target whose newest version is excluded or refused on the way.")]
     public OnExcluded OnExcluded { get; init; } = OnExcluded.Keep;
@@ -75,6 +79,7 @@ public sealed class ParquetLoaderRules : OptionsRules<ParquetLoaderOptions>
         RuleFor(o => o.PartitionBy).Must((o, column) => o.Mode != LoadMode.ReplacePartitions || column is not null).WithMessage("is required for mode: replace_partitions.");
         RuleFor(o => o.PartitionBy).Must((o, column) => column is not null || !o.Path.Contains('{', StringComparison.Ordinal)).WithMessage("is required: path has placeholders.");
         RuleFor(o => o.Path).Must(path => PartitionLayout.FindFault(path) is null).WithMessage(o => PartitionLayout.FindFault(o.Path) ?? "");
+        RuleFor(o => o.CheckpointEvery).Must(versions => versions >= 1).WithMessage("is at least 1.");
         RuleFor(o => o.TargetFileSize).Must(size => size.Bytes >= 1 << 20).WithMessage("is too small: 1MB is the least.");
     }
 }

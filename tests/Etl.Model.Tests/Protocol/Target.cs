@@ -218,7 +218,8 @@ internal sealed record LakeTarget(string Name, Taking Taking) : Target(Name, Tak
     {
         if (Log(folder).LastOrDefault() is { } last)
         {
-            File.WriteAllText(last, Damaged(File.ReadAllText(last)));
+            // The checkpoint is there twice: as history and as the table's state.
+            File.WriteAllLines(last, File.ReadAllLines(last).Select(l => l.Contains("run_id", StringComparison.Ordinal) ? Damaged(l) : l));
         }
     }
 
@@ -255,7 +256,8 @@ internal sealed record CsvTarget(string Name, Taking Taking) : Target(Name, Taki
     {
         if (Log(folder).LastOrDefault() is { } last)
         {
-            File.WriteAllText(last, Damaged(File.ReadAllText(last)));
+            // The checkpoint is there twice: as history and as the table's state.
+            File.WriteAllLines(last, File.ReadAllLines(last).Select(l => l.Contains("run_id", StringComparison.Ordinal) ? Damaged(l) : l));
         }
     }
 

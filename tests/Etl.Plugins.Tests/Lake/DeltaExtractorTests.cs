@@ -66,7 +66,7 @@ public sealed class DeltaExtractorTests
         Assert.That(Thrown<EtlException>(() => NextAsync(table, appends, exact)).Message, Does.StartWith("version 1 of the table 'orders/' removes rows"));
         var rows = await RowsAsync(table, rewrites, from: position);
         Assert.That(rows.Select(r => $"{r[0]}{r[2]}"), Is.EqualTo(new[] { "1a", "2b3", "4d" }), "one version of each, and not what lies untouched in day 2");
-        Assert.That(new DeltaExtractor(rewrites, table.Store).Capabilities.MayRepeat, Is.True);
+        Assert.That(new DeltaExtractor(rewrites, table.Store, new PluginContext(table.Store.Folder, table.Store.Folder + ".state", 1 << 30, TimeProvider.System)).Capabilities.MayRepeat, Is.True);
     }
 
     [Test]
@@ -126,7 +126,7 @@ public sealed class DeltaExtractorTests
 
     private static async Task<IExtraction> OpenAsync(LakeTable table, DeltaExtractOptions options, DataContract contract, SourcePosition? from)
     {
-        var extractor = new DeltaExtractor(options, table.Store);
+        var extractor = new DeltaExtractor(options, table.Store, new PluginContext(table.Store.Folder, table.Store.Folder + ".state", 1 << 30, TimeProvider.System));
         return await extractor.OpenAsync(new(contract, extractor.DescribeOutput(contract), from, 100, 2, new Dictionary<string, object>()), default);
     }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Etl.Contracts;
@@ -12,7 +13,7 @@ namespace Etl.Plugins.Tests.Lake;
 /// </summary>
 internal static class DeltaLogChecker
 {
-    private static readonly string[] KnownActions = ["commitInfo", "protocol", "metaData", "txn", "add", "remove"];
+    private static readonly string[] KnownActions = ["commitInfo", "protocol", "metaData", "txn", "domainMetadata", "add", "remove"];
 
     // A name is used once, so a file needs to be looked into once.
     private static readonly ConcurrentDictionary<string, bool> Checked = new();
@@ -20,14 +21,26 @@ internal static class DeltaLogChecker
     public static IReadOnlyList<string> Check(string tableFolder)
     {
         var log = Path.Combine(tableFolder, "_delta_log");
-        var versions = Directory.GetFiles(log).Select(Path.GetFileName).Order(StringComparer.Ordinal).ToList();
-        Assert.That(versions, Is.EqualTo(Enumerable.Range(0, versions.Count).Select(v => $"{v:D20}.json")), "versions have no gaps and nothing else lies in the log");
+        var names = Directory.GetFiles(log).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal).ToList();
+        var versions = names.Where(n => n.EndsWith(".json", StringComparison.Ordinal)).Select(n => long.Parse(n[..20], CultureInfo.InvariantCulture)).ToList();
+        var checkpoints = names.Where(n => n.EndsWith(".checkpoint.parquet", StringComparison.Ordinal)).Select(n => long.Parse(n[..20], CultureInfo.InvariantCulture)).ToList();
+        Assert.That(names.Except(versions.Select(v => $"{v:D20}.json")).Except(checkpoints.Select(v => $"{v:D20}.checkpoint.parquet")).Except(["_last_checkpoint"]), Is.Empty, "nothing else lies in the log");
+        var first = versions.Count > 0 ? versions[0] : checkpoints[^1] + 1;
+        Assert.That(versions, Is.EqualTo(Enumerable.Range(0, versions.Count).Select(v => first + v)), "versions have no gaps");
         var active = new Dictionary<string, JsonObject>();
         var everAdded = new HashSet<string>();
         var transactions = new Dictionary<string, long>();
+        var domains = new Dictionary<string, string>();
         JsonObject? metadata = null;
-        foreach (var (version, name) in versions.Index())
+        if (first > 0)
         {
+            Assert.That(checkpoints, Does.Contain(first - 1), "where the log was cleaned up a checkpoint stands in");
+            DeltaCheckpointChecker.Load(log, first - 1, active, transactions, domains, out metadata);
+        }
+
+        foreach (var version in versions)
+        {
+            var name = $"{version:D20}.json";
             var actions = File.ReadAllLines(Path.Combine(log, name!)).Select(l => JsonNode.Parse(l)!.AsObject().Single()).ToList();
             Assert.That(actions.Select(a => a.Key).Distinct(), Is.SubsetOf(KnownActions));
             foreach (var single in new[] { "commitInfo", "protocol", "metaData" })
@@ -56,6 +69,10 @@ internal static class DeltaLogChecker
                         transactions[app] = number;
                         var checkpoint = Checkpoint.Parse(actions.Single(a => a.Key == "commitInfo").Value!["etlCheckpoint"]!.GetValue<string>());
                         Assert.That((checkpoint.Key.ToString(), checkpoint.N), Is.EqualTo((app, number)), "the checkpoint is committed with the data");
+                        Assert.That(actions.Count(a => a.Key == "domainMetadata" && a.Value!["domain"]!.GetValue<string>() == $"etl.checkpoint/{app}"), Is.EqualTo(1), "and is the table's state");
+                        break;
+                    case "domainMetadata":
+                        domains[value["domain"]!.GetValue<string>()] = value["configuration"]!.GetValue<string>();
                         break;
                     case "add":
                         CheckAdd(tableFolder, value, metadata!);
@@ -69,6 +86,11 @@ internal static class DeltaLogChecker
                         Assert.That(value["deletionTimestamp"]!.GetValue<long>(), Is.GreaterThan(0));
                         break;
                 }
+            }
+
+            if (checkpoints.Contains(version))
+            {
+                DeltaCheckpointChecker.Check(log, version, active, transactions, domains, metadata!);
             }
         }
 
@@ -84,7 +106,7 @@ internal static class DeltaLogChecker
     private static void CheckAdd(string tableFolder, JsonObject add, JsonObject metadata)
     {
         var path = Path.Combine(tableFolder, Uri.UnescapeDataString(add["path"]!.GetValue<string>()));
-        Assert.That(path, Does.Exist, "a file is there before the log names it");
+        Assert.That(path, Does.Exist, "a file is there before the log names it, and stays");
         var bytes = File.ReadAllBytes(path);
         Assert.That(bytes, Has.Length.EqualTo(add["size"]!.GetValue<long>()), path);
         Assert.That(Convert.ToHexStringLower(SHA256.HashData(bytes)), Is.EqualTo(add["tags"]!["sha256"]!.GetValue<string>()), path);

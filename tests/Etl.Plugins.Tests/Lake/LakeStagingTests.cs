@@ -65,7 +65,7 @@ public class LakeStagingTests
         Assert.That(table.DataFiles().Select(f => f[..f.LastIndexOf('/')]).Distinct(), Is.EquivalentTo(new[] { "orders/2023/12/31/23", "orders/2024/01/01/00", "orders/1969/12/31/23", "orders/9999/12/31/23" }));
         Assert.That(table.Read("id, epoch_us(\"at\"), epoch_us(\"local\"), tags::varchar"), Is.EqualTo(moments.Select((m, i) => $"{i}|{m}|{m - 1}|[1, NULL]")));
         var first = File.ReadLines(Path.Combine(table.Store.Folder, "orders/_delta_log/00000000000000000000.json")).Select(l => JsonNode.Parse(l)!).ToList();
-        Assert.That(first.Single(a => a["protocol"] is not null).ToJsonString(), Is.EqualTo("""{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["timestampNtz"],"writerFeatures":["timestampNtz"]}}"""));
+        Assert.That(first.Single(a => a["protocol"] is not null).ToJsonString(), Is.EqualTo("""{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["timestampNtz"],"writerFeatures":["domainMetadata","timestampNtz"]}}"""));
         Assert.That(first.Single(a => a["metaData"] is not null)["metaData"]!["partitionColumns"]!.AsArray(), Is.Empty);
     }
 
@@ -81,7 +81,7 @@ public class LakeStagingTests
         }
 
         var second = File.ReadLines(Path.Combine(table.Store.Folder, "orders/_delta_log/00000000000000000001.json")).Select(l => JsonNode.Parse(l)!).ToList();
-        Assert.That(second.Single(a => a["protocol"] is not null)["protocol"]!["writerFeatures"]!.ToJsonString(), Is.EqualTo("""["appendOnly","invariants","timestampNtz"]"""));
+        Assert.That(second.Single(a => a["protocol"] is not null)["protocol"]!["writerFeatures"]!.ToJsonString(), Is.EqualTo("""["domainMetadata","timestampNtz"]"""));
     }
 
     [Test]

@@ -14,6 +14,9 @@ internal sealed class LocalFolderStore(string folder) : IObjectStore
     /// <summary>Called after it was put; throwing means that the answer was lost.</summary>
     public Action<string> AfterPutIfAbsent { get; set; } = _ => { };
 
+    /// <summary>Objects that cannot be put.</summary>
+    public Func<string, bool> RefusePuts { get; set; } = _ => false;
+
     /// <summary>How many bytes of each object are lost on the way.</summary>
     public int LostBytes { get; set; }
 
@@ -34,6 +37,11 @@ internal sealed class LocalFolderStore(string folder) : IObjectStore
     {
         var path = PathOf(key);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        if (RefusePuts(key))
+        {
+            throw new IOException($"refused: {key}");
+        }
+
         await using var file = File.Create(path);
         await content.CopyToAsync(file, cancel);
         file.SetLength(file.Length - LostBytes);

@@ -1,0 +1,39 @@
+using Etl.Contracts;
+
+namespace Etl.Plugins.Lake;
+
+/// <summary>What one run loads, and where to.</summary>
+/// <param name="Options">The stage's.</param>
+/// <param name="Request">The engine's.</param>
+/// <param name="Layout">Of the table's folders.</param>
+internal sealed record LakeLoad(ParquetLoaderOptions Options, LoadRequest Request, PartitionLayout Layout)
+{
+    /// <summary>The table will hold the staged rows and no others.</summary>
+    public bool ReplacesAll => Request.FullRefresh || Options.Mode == LoadMode.Replace;
+
+    /// <summary>An upsert drops staged rows that the table holds already; its files are sent once that is known.</summary>
+    public bool MayDropStagedRows => Options.Mode == LoadMode.Upsert && !ReplacesAll;
+
+    /// <summary>The columns that the load's files have beside the table as it is. Throws where the two do not go together.</summary>
+    public TableSchema SchemaOver(DeltaSnapshot table)
+    {
+        if (!ReplacesAll && table.Schema is not null && !table.PartitionColumns.SequenceEqual(Layout.DeltaColumns))
+        {
+            throw new EtlException(
+                "ETL4561", $"the table is partitioned by ({string.Join(", ", table.PartitionColumns)}) and the load by ({string.Join(", ", Layout.DeltaColumns)})",
+                "Change partition_by and path back, or run with --full-refresh, which writes the table anew.") { OptionPath = "partition_by" };
+        }
+
+        if (table.IsAppendOnly && (ReplacesAll || Options.Mode is not (LoadMode.Append or LoadMode.Changes)))
+        {
+            throw new EtlException("ETL4561", "the table is append-only (delta.appendOnly) and the load would remove rows", "Use mode: append or changes, or change the table's configuration.") { OptionPath = "mode" };
+        }
+
+        if (Request.FullRefresh && table.OtherWriter(Request.Key) is { } other)
+        {
+            throw new EtlException("ETL4564", $"a full refresh would remove rows of another pipeline: {other} loads into {Layout.Root} too", "Load into a table of its own, or into another folder. If the other one is gone for good, remove the table's folder.");
+        }
+
+        return TableSchema.Merge(table.Schema, TableSchema.OfInput(Request.Schema, Options.Mode), Options.Schema, ReplacesAll);
+    }
+}
