@@ -45,15 +45,19 @@ internal sealed partial class DeltaCheckpoints(IObjectStore store, string root, 
         }
     }
 
-    /// <summary>Those in a listing that are whole, the newest first, and how many versions of the log it shows.</summary>
-    public async ValueTask<(IReadOnlyList<LogCheckpoint> Checkpoints, int Versions)> ListAsync(CancellationToken cancel)
+    /// <summary>Those in a listing that are whole, the newest first, and the versions of the log that it shows.</summary>
+    public async ValueTask<(IReadOnlyList<LogCheckpoint> Checkpoints, IReadOnlyList<long> Versions)> ListAsync(CancellationToken cancel)
     {
         var files = new List<(long Version, int? Parts)>();
-        var versions = 0;
+        var versions = new List<long>();
         await foreach (var stored in store.ListAsync(Folder, cancel))
         {
             var name = stored.Key[Folder.Length..];
-            versions += VersionName().IsMatch(name) ? 1 : 0;
+            if (VersionName().Match(name) is { Success: true } version)
+            {
+                versions.Add(long.Parse(version.Groups[1].Value, CultureInfo.InvariantCulture));
+            }
+
             if (CheckpointName().Match(name) is { Success: true } match)
             {
                 files.Add((long.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture), match.Groups[2].Success ? int.Parse(match.Groups[2].Value, CultureInfo.InvariantCulture) : null));
@@ -158,7 +162,7 @@ internal sealed partial class DeltaCheckpoints(IObjectStore store, string root, 
         return new FileStream(Path.Combine(tempFolder, $"checkpoint-{Guid.NewGuid():N}"), options);
     }
 
-    [GeneratedRegex(@"^\d{20}\.json$")]
+    [GeneratedRegex(@"^(\d{20})\.json$")]
     private static partial Regex VersionName();
 
     [GeneratedRegex(@"^(\d{20})\.checkpoint(?:\.\d{10}\.(\d{10}))?\.parquet$")]

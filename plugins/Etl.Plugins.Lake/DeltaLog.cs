@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json.Nodes;
 using Etl.Contracts;
@@ -49,7 +50,7 @@ internal sealed class DeltaLog(IObjectStore store, string root, string tempFolde
                 }
             }
 
-            if (snapshot.Version < 0 && (versions > 0 || listed.Count > 0))
+            if (snapshot.Version < 0 && (versions.Count > 0 || listed.Count > 0))
             {
                 throw Missing(0, broken);
             }
@@ -99,17 +100,29 @@ internal sealed class DeltaLog(IObjectStore store, string root, string tempFolde
     {
         var snapshot = await ReadAsync(cancel);
         var epochs = snapshot.EpochsOf(key).Reverse().ToList();
-        for (var version = snapshot.CheckpointedAt; version >= 0; version -= Window)
+        await foreach (var text in ReadBackAsync(snapshot.CheckpointedAt, cancel))
+        {
+            epochs.AddRange(DeltaSnapshot.Actions(text)
+                .Where(a => a.Kind == "commitInfo")
+                .Select(a => a.Action[DeltaCommit.CheckpointMember]?.GetValue<string>())
+                .OfType<string>()
+                .Where(json => BelongsTo(json, key))
+                .Select(Checkpoint.Parse));
+        }
+
+        // The log's checkpoint has the newest of those before it once more.
+        return [.. epochs.DistinctBy(e => e.N).OrderBy(e => e.N)];
+    }
+
+    /// <summary>A version and those before it, the newest first, until one that was cleaned up.</summary>
+    public async IAsyncEnumerable<string> ReadBackAsync(long version, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        for (; version >= 0; version -= Window)
         {
             var texts = await Task.WhenAll(Enumerable.Range(0, (int)Math.Min(Window, version + 1)).Select(i => ReadAsync(version - i, cancel)));
             foreach (var text in texts.TakeWhile(t => t is not null))
             {
-                epochs.AddRange(DeltaSnapshot.Actions(text!)
-                    .Where(a => a.Kind == "commitInfo")
-                    .Select(a => a.Action[DeltaCommit.CheckpointMember]?.GetValue<string>())
-                    .OfType<string>()
-                    .Where(json => BelongsTo(json, key))
-                    .Select(Checkpoint.Parse));
+                yield return text!;
             }
 
             if (texts.Contains(null))
@@ -117,10 +130,10 @@ internal sealed class DeltaLog(IObjectStore store, string root, string tempFolde
                 break;
             }
         }
-
-        // The log's checkpoint has the newest of those before it once more.
-        return [.. epochs.DistinctBy(e => e.N).OrderBy(e => e.N)];
     }
+
+    /// <summary>ETL4567, for a folder without a log.</summary>
+    public static EtlException NoTable(string table) => new("ETL4567", $"there is no table in {table}", "Its first run makes it. Or correct the path, or the connection.");
 
     private static bool BelongsTo(string json, CheckpointKey key) =>
         JsonNode.Parse(json) is { } c && (string?)c["environment"] == key.Environment && (string?)c["pipeline"] == key.Pipeline && (string?)c["stage"] == key.Stage;

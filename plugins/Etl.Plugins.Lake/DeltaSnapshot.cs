@@ -24,6 +24,9 @@ internal sealed class DeltaSnapshot
     /// <summary>The files that make the table.</summary>
     public IReadOnlyCollection<ActiveFile> Files => _files.Values;
 
+    /// <summary>The last <c>remove</c> of each file that was taken out of the table and is not in it again, as far as is remembered.</summary>
+    public IReadOnlyCollection<JsonObject> Removed => _removed.Values;
+
     /// <summary>The table's columns; null before the first version.</summary>
     public Schema? Schema { get; private set; }
 

@@ -7,7 +7,7 @@ namespace Etl.Plugins.Lake;
 
 /// <summary>Loads a Delta table of Parquet files in any object store.</summary>
 [Loader("parquet", "Writes Parquet files in folders of an object store, as a table whose log follows Delta's protocol.")]
-public sealed class ParquetLoader : ILoader, IEpochHistory
+public sealed class ParquetLoader : ILoader, IEpochHistory, ILakeMaintenance
 {
     private readonly ParquetLoaderOptions _options;
     private readonly IObjectStore _store;
@@ -76,9 +76,25 @@ public sealed class ParquetLoader : ILoader, IEpochHistory
         return LakeSession.Start(new LakeLoad(_options, request, layout), _store, _context, log, await log.ReadAsync(cancel));
     }
 
+    /// <inheritdoc/>
+    public async ValueTask<LakeInspection> VerifyAsync(bool deep, CancellationToken cancel)
+    {
+        var problems = new List<string>();
+        var name = $"{_store.Root}{RootOfTable}";
+        var table = await new LogCheck(LogOf(RootOfTable), new DeltaCheckpoints(_store, RootOfTable, TempFolder), problems).RunAsync(name, cancel);
+        IReadOnlyCollection<ActiveFile> files = table?.Files ?? [];
+        problems.AddRange(await new FileCheck(_store, RootOfTable, deep).RunAsync(files, cancel));
+        return new LakeInspection(name, table?.Version ?? -1, files.Count, files.Sum(f => f.Size), problems);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<LakeClearance> VacuumAsync(TimeSpan retention, bool dryRun, CancellationToken cancel) => new LakeVacuum(_store, RootOfTable, LogOf(RootOfTable)).RunAsync(retention, dryRun, cancel);
+
     private string RootOfTable => PartitionLayout.RootOf(_options.Path);
 
-    private DeltaLog LogOf(string root) => new(_store, root, Path.Combine(_context.StateFolder, "tmp"));
+    private string TempFolder => Path.Combine(_context.StateFolder, "tmp");
+
+    private DeltaLog LogOf(string root) => new(_store, root, TempFolder);
 
     private string Guarantee(string root) => (_store.PutIfAbsentIsAtomic
         ? "exactly-once effect for readers of the Delta log; two runs at a time are told apart when they publish, and the later one is refused (there is no lease)."

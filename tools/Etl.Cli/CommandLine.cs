@@ -55,6 +55,7 @@ internal static class CommandLine
         RunsCommand.Create(host),
         DeadLettersCommand.Create(host),
         StateCommand.Create(host),
+        LakeCommand.Create(host),
         ExecCommand.Create(host),
         SharedOptions.Output,
         SharedOptions.Trace,

@@ -210,6 +210,12 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
     public Task<StateEdit> ResetStateAsync(Scope scope, string pipeline, string stage, long? toEpoch, CancellationToken cancel) =>
         EditAsync(scope, pipeline, editor => editor.ResetAsync(stage, toEpoch, cancel));
 
+    public Task<IReadOnlyList<OfStage<LakeInspection>>> VerifyLakeAsync(Scope scope, string pipeline, string? stage, bool deep, CancellationToken cancel) =>
+        WithLakesAsync(scope, pipeline, stage, lake => lake.VerifyAsync(deep, cancel));
+
+    public Task<IReadOnlyList<OfStage<LakeClearance>>> VacuumLakeAsync(Scope scope, string pipeline, string? stage, TimeSpan retention, bool dryRun, CancellationToken cancel) =>
+        WithLakesAsync(scope, pipeline, stage, lake => lake.VacuumAsync(retention, dryRun, cancel));
+
     public Task<IReadOnlyList<WrittenFile>> ImportContractsAsync(Scope scope, ImportRequest request, CancellationToken cancel) => Guarded(async () =>
         Written(await Scaffold(scope).ContractsAsync(request.Connection, request.Tables, request.Folder, request.Overwrite, cancel)));
 
@@ -297,6 +303,22 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
 
     private Task<CompiledPipeline> ConnectedAsync(Scope scope, string pipeline) =>
         Guarded(() => CompileAsync(scope, Find(pipeline), new Dictionary<string, string>(), null, _ => { }, connects: true));
+
+    private async Task<IReadOnlyList<OfStage<T>>> WithLakesAsync<T>(Scope scope, string pipeline, string? stage, Func<ILakeMaintenance, ValueTask<T>> work)
+    {
+        await using var compiled = await ConnectedAsync(scope, pipeline);
+        var results = new List<OfStage<T>>();
+        foreach (var load in stage is null ? compiled.Nodes.OfType<LoadNode>() : [compiled.RequireLoad(stage)])
+        {
+            if (load.Loader is ILakeMaintenance lake)
+            {
+                results.Add(new(load.Id, await work(lake)));
+            }
+        }
+
+        return results.Count > 0 ? results
+            : throw new EtlException("ETL4566", stage is null ? $"the pipeline '{compiled.Definition.Id}' loads no lake" : $"'{stage}' loads no lake", "A lake is what `load: parquet` writes: files in an object store, with a log.");
+    }
 
     private Task<T> EditAsync<T>(Scope scope, string pipeline, Func<StateEditor, Task<T>> edit) => Guarded(() => Runner(scope).EditStateAsync(
         new PipelineRunRequest(Find(pipeline)) { Environment = EnvironmentOf(scope), Redactor = _redactor }, edit));

@@ -72,6 +72,12 @@ internal interface IEtlApp : IAsyncDisposable
     /// <summary>Sets a target's positions back to those of an epoch, or to none.</summary>
     Task<StateEdit> ResetStateAsync(Scope scope, string pipeline, string stage, long? toEpoch, CancellationToken cancel);
 
+    /// <summary>Compares the tables of files that a pipeline loads, or one of them, with their logs.</summary>
+    Task<IReadOnlyList<OfStage<LakeInspection>>> VerifyLakeAsync(Scope scope, string pipeline, string? stage, bool deep, CancellationToken cancel);
+
+    /// <summary>Deletes what no version of such tables needs within a time, or lists it.</summary>
+    Task<IReadOnlyList<OfStage<LakeClearance>>> VacuumLakeAsync(Scope scope, string pipeline, string? stage, TimeSpan retention, bool dryRun, CancellationToken cancel);
+
     /// <summary>Writes a contract for each table that matches.</summary>
     Task<IReadOnlyList<WrittenFile>> ImportContractsAsync(Scope scope, ImportRequest request, CancellationToken cancel);
 
@@ -92,6 +98,11 @@ internal sealed class DiagnosticsException(IReadOnlyList<Diagnostic> diagnostics
     /// <summary>Errors and warnings, by position.</summary>
     public IReadOnlyList<Diagnostic> Diagnostics { get; } = diagnostics;
 }
+
+/// <summary>What came of a load stage.</summary>
+/// <param name="Stage">Its id.</param>
+/// <param name="Result">What came of it.</param>
+internal sealed record OfStage<T>(string Stage, T Result);
 
 /// <summary>Where a command looks.</summary>
 /// <param name="Environment">By <c>--env</c>; <c>default</c> when not given.</param>

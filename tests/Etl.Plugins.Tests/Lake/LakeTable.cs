@@ -45,6 +45,9 @@ internal sealed class LakeTable
 
     public CheckpointKey Key { get; set; } = new("test", "orders", "lake");
 
+    /// <summary>Files of older versions may be gone.</summary>
+    public bool IsVacuumed { get; set; }
+
     public string RunId { get; set; } = "run-1";
 
     public IReadOnlyList<string> GoneRuns { get; set; } = [];
@@ -53,9 +56,11 @@ internal sealed class LakeTable
 
     public static ParquetLoaderOptions Upsert(string path = ByDay, string? partitionBy = "day") => new() { Path = path, PartitionBy = partitionBy, Mode = LoadMode.Upsert, Key = ["id"] };
 
+    public ParquetLoader Loader() => new(Options, Elsewhere ?? Store, new PluginContext(_state, _state, MemoryBytes, TimeProvider.System));
+
     public async Task<ILoadSession> OpenAsync(bool fullRefresh = false, RowSchema? schema = null, Action<string>? failPoint = null)
     {
-        var loader = new ParquetLoader(Options, Elsewhere ?? Store, new PluginContext(_state, _state, MemoryBytes, TimeProvider.System));
+        var loader = Loader();
         loader.Describe(schema ?? Orders);
         return await loader.OpenAsync(new LoadRequest(Key, schema ?? Orders, RunId, fullRefresh, "host:1", TimeSpan.FromMinutes(1), failPoint ?? (_ => { })) { GoneRuns = GoneRuns }, default);
     }
@@ -88,7 +93,7 @@ internal sealed class LakeTable
     /// <summary>Checks the log and gives the rows, ordered, as DuckDB reads them from the files that the log names.</summary>
     public string[] Read(string columns = "id, day, note, amount", string order = "all")
     {
-        var files = DeltaLogChecker.Check(Path.Combine(Store.Folder, "orders"));
+        var files = DeltaLogChecker.Check(Path.Combine(Store.Folder, "orders"), IsVacuumed);
         return files.Count == 0 ? [] : Duck.Rows($"select {columns} from read_parquet([{string.Join(", ", files.Select(f => $"'{f.Replace("'", "''", StringComparison.Ordinal)}'"))}], union_by_name = true, hive_partitioning = false) order by {order}");
     }
 

@@ -1,5 +1,6 @@
 using System.Text;
 using Etl.Contracts;
+using Etl.Plugins.Lake;
 using Etl.Plugins.Tests.Lake;
 using NUnit.Framework;
 using static Etl.Plugins.Tests.TypedRows;
@@ -246,5 +247,32 @@ public abstract class ObjectStoreLaws
         }
 
         Assert.That(table.Read(), Is.EqualTo(LakeTable.Text([new Order(1, 1, "kept", 100), new Order(2, 2, "moved", 250)])));
+    }
+
+    [Test]
+    public async Task A_lake_that_is_kept_on_it_is_verified_and_what_no_version_needs_is_deleted()
+    {
+        var table = new LakeTable(LakeTable.Upsert() with { CheckpointEvery = 1 }) { Elsewhere = Store };
+        await table.LoadAsync([new Order(1, 1, "old", 100), new Order(2, 2, "kept", 200)]);
+        await table.LoadAsync([new Order(1, 1, "new", 150)]);
+        await Store.PutAsync("orders/part-00001-killed.parquet", new MemoryStream([1, 2, 3]), default);
+        var whole = await table.Loader().VerifyAsync(deep: true, default);
+        Assert.That((whole.Version, whole.Files, string.Join('\n', whole.Problems)), Is.EqualTo((1, 2, "")));
+        Assert.That((await table.Loader().VacuumAsync(TimeSpan.Zero, dryRun: false, default)).Files, Is.Empty, "a run may be at what is young");
+
+        var vacuum = new LakeVacuum(Store, "orders/", new DeltaLog(Store, "orders/", TestContext.CurrentContext.WorkDirectory)) { Grace = TimeSpan.Zero };
+        Assert.That((await vacuum.RunAsync(TimeSpan.FromDays(1), dryRun: true, default)).Files, Is.EqualTo(new[] { "part-00001-killed.parquet" }), "older versions are still read");
+        var cleared = await vacuum.RunAsync(TimeSpan.Zero, dryRun: false, default);
+        Assert.That(cleared.Files, Has.Count.EqualTo(2));
+        await using (var replaced = await Store.GetAsync("orders/" + cleared.Files[0], default))
+        {
+            Assert.That(replaced, Is.Null);
+        }
+
+        Assert.That((await table.Loader().VerifyAsync(deep: true, default)).Problems, Is.Empty);
+        await foreach (var stored in Store.ListAsync("", default))
+        {
+            Assert.That(stored.Key, Does.Not.Contain("_etl_clock"), "nothing is left of the look at its clock");
+        }
     }
 }

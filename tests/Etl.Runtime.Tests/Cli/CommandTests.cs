@@ -161,6 +161,41 @@ public sealed class CommandTests
     }
 
     [Test]
+    public async Task A_lake_that_is_not_as_its_log_says_is_a_failure_with_a_line_for_each_problem()
+    {
+        var whole = await CliSession.RunAsync("lake verify orders --deep", _ => new[] { new OfStage<LakeInspection>("lake", new("s3://b/orders/", 7, 1, 10, [])) });
+        var broken = await CliSession.RunAsync("lake verify orders --stage lake", _ => new[] { new OfStage<LakeInspection>("lake", new("s3://b/orders/", 7, 1200, 10, ["orders/a: it is not there"])) });
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(whole.App.Asked, Is.EqualTo(("orders", (string?)null, true)));
+            Assert.That((whole.ExitCode, whole.Out), Is.EqualTo((0, "lake: s3://b/orders/ at version 7, 1 file: as its log says\n")));
+            Assert.That(broken.App.Asked, Is.EqualTo(("orders", "lake", false)));
+            Assert.That((broken.ExitCode, broken.Out), Is.EqualTo((1, "lake: s3://b/orders/ at version 7, 1,200 files: 1 problem\n  orders/a: it is not there\n")));
+        }
+    }
+
+    [Test]
+    public async Task A_vacuum_keeps_a_week_and_less_than_a_day_must_be_said_twice()
+    {
+        static OfStage<LakeClearance>[] Cleared(object _) => [new("lake", new("s3://b/orders/", ["part-1.parquet", "part-2.parquet"], 2048, []))];
+        var week = await CliSession.RunAsync("lake vacuum orders --dry-run", Cleared);
+        var hours = await CliSession.RunAsync("lake vacuum orders --older-than 23h", Cleared);
+        var meant = await CliSession.RunAsync("lake vacuum orders --older-than 2h --unsafe-retention --output json", Cleared);
+        var wrong = await CliSession.RunAsync("lake vacuum orders --older-than soon", Cleared);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(week.App.Asked, Is.EqualTo(("orders", (string?)null, TimeSpan.FromDays(7), true)));
+            Assert.That(week.Out, Is.EqualTo("lake: 2 files, 2,048 bytes, and 0 unfinished uploads would be deleted in s3://b/orders/\n  part-1.parquet\n  part-2.parquet\n"));
+            Assert.That((hours.ExitCode, hours.App.Asked), Is.EqualTo((2, (object?)null)));
+            Assert.That(hours.Error, Does.Contain("add --unsafe-retention"));
+            Assert.That(meant.App.Asked, Is.EqualTo(("orders", (string?)null, TimeSpan.FromHours(2), false)));
+            Assert.That(meant.Out, Does.Contain("\"dry_run\": false").And.Contain("part-2.parquet"));
+            Assert.That((wrong.ExitCode, wrong.Error), Is.EqualTo((2, wrong.Error)));
+            Assert.That(wrong.Error, Does.Contain("such as 7d or 36h"));
+        }
+    }
+
+    [Test]
     public async Task New_and_contract_import_say_what_they_wrote()
     {
         WrittenFile[] files = [new("pipelines/a.yaml", true, null), new("pipelines/b.yaml", false, "no primary key")];

@@ -1,3 +1,4 @@
+using Etl.Contracts;
 using Etl.Cli;
 using Etl.Runtime.Compilation;
 using Etl.Runtime.Diagnostics;
@@ -68,6 +69,12 @@ internal sealed class ScriptedApp : IEtlApp
         Reply<IReadOnlyList<StateEdit>>(scope, (pipeline, selection, reason));
 
     public Task<StateEdit> ResetStateAsync(Scope scope, string pipeline, string stage, long? toEpoch, CancellationToken cancel) => Reply<StateEdit>(scope, (pipeline, stage, toEpoch));
+
+    public Task<IReadOnlyList<OfStage<LakeInspection>>> VerifyLakeAsync(Scope scope, string pipeline, string? stage, bool deep, CancellationToken cancel) =>
+        Reply<IReadOnlyList<OfStage<LakeInspection>>>(scope, (pipeline, stage, deep));
+
+    public Task<IReadOnlyList<OfStage<LakeClearance>>> VacuumLakeAsync(Scope scope, string pipeline, string? stage, TimeSpan retention, bool dryRun, CancellationToken cancel) =>
+        Reply<IReadOnlyList<OfStage<LakeClearance>>>(scope, (pipeline, stage, retention, dryRun));
 
     public Task<IReadOnlyList<WrittenFile>> ImportContractsAsync(Scope scope, ImportRequest request, CancellationToken cancel) => Reply<IReadOnlyList<WrittenFile>>(scope, request);
 

@@ -1,0 +1,53 @@
+using System.Text.Json.Nodes;
+using NUnit.Framework;
+
+namespace Etl.EndToEnd.Tests;
+
+/// <summary>What a person does about a lake between runs, by the command line as it ships.</summary>
+public sealed class LakeCommandTests
+{
+    [Test]
+    public async Task A_lake_is_verified_and_cleaned_up_and_the_next_run_goes_on()
+    {
+        using var project = SmallShop.Project("duckdb");
+        var before = await project.RunAsync("lake", "verify", "orders.yaml");
+        Assert.That((before.ExitCode, before.Error), Is.EqualTo((1, before.Error)));
+        Assert.That(before.Error, Does.Contain("ETL4567"), "no run has made it yet");
+        await project.ReportAsync("run", "orders.yaml");
+        project.Sqlite("shop.db", SmallShop.Change(1));
+        await project.ReportAsync("run", "orders.yaml");
+        var whole = await project.RunAsync("lake", "verify", "orders.yaml", "--deep");
+        Assert.That((whole.ExitCode, whole.Out), Is.EqualTo((0, whole.Out)), whole.ToString());
+        Assert.That(whole.Out, Does.StartWith("lake: ").And.Contain("at version 1").And.EndsWith("as its log says\n"));
+
+        var young = await VacuumAsync();
+        Assert.That(young["files"]!.AsArray(), Is.Empty);
+        var files = Directory.GetFiles(project.Folder, "part-*.parquet", SearchOption.AllDirectories);
+        foreach (var file in files)
+        {
+            File.SetLastWriteTimeUtc(file, TimeProvider.System.GetUtcNow().UtcDateTime.AddDays(-2));
+        }
+
+        var cleared = (await VacuumAsync())["files"]!.AsArray();
+        Assert.That(cleared, Is.Not.Empty, "what the second run replaced");
+        Assert.That(Directory.GetFiles(project.Folder, "part-*.parquet", SearchOption.AllDirectories), Has.Length.EqualTo(files.Length - cleared.Count));
+        project.Sqlite("shop.db", SmallShop.Change(2));
+        await project.ReportAsync("run", "orders.yaml");
+        SmallShop.BothEqualTheSource(project, "duckdb");
+
+        File.Delete(Directory.GetFiles(project.Folder, "part-*.parquet", SearchOption.AllDirectories).MaxBy(File.GetLastWriteTimeUtc)!);
+        var broken = await project.RunAsync("lake", "verify", "orders.yaml", "--stage", "lake");
+        Assert.That((broken.ExitCode, broken.Out), Is.EqualTo((1, broken.Out)));
+        Assert.That(broken.Out, Does.Contain("1 problem\n").And.EndWith(": it is not there\n"));
+        var other = await project.RunAsync("lake", "verify", "orders.yaml", "--stage", "warehouse");
+        Assert.That((other.ExitCode, other.Error), Is.EqualTo((1, other.Error)));
+        Assert.That(other.Error, Does.Contain("ETL4566"));
+
+        async Task<JsonNode> VacuumAsync()
+        {
+            var run = await project.RunAsync("lake", "vacuum", "orders.yaml", "--older-than", "0h", "--unsafe-retention", "--output", "json");
+            Assert.That(run.ExitCode, Is.Zero, run.ToString());
+            return JsonNode.Parse(run.Out)!["tables"]![0]!;
+        }
+    }
+}
