@@ -1,6 +1,6 @@
 using Etl.Contracts;
 using Etl.Cli;
-using Etl.Runtime.Compilation;
+using Etl.Runtime.Compilation.Diff;
 using Etl.Runtime.Diagnostics;
 using Etl.Runtime.Execution;
 using Etl.Runtime.Ledger;
