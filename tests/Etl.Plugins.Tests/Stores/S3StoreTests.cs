@@ -1,6 +1,8 @@
 using Etl.Contracts;
 using Etl.EndToEnd.Tests;
+using Etl.Plugins.Lake;
 using Etl.Plugins.S3;
+using Etl.Plugins.Tests.Lake;
 using NUnit.Framework;
 using static Etl.Plugins.Tests.TypedRows;
 
@@ -61,6 +63,31 @@ public sealed class S3StoreTests
         Assert.That(await UploadsAsync(), Is.EquivalentTo(new[] { "below/d/theirs-1", "below/e/mine-2" }));
         await _store.DiscardUnfinishedAsync("", _ => true, default);
         Assert.That(await UploadsAsync(), Is.Empty);
+    }
+
+    [Test]
+    public async Task A_vacuum_ends_uploads_of_the_tables_data_and_log_that_are_old_and_no_others()
+    {
+        var table = new LakeTable(new ParquetLoaderOptions { Path = "vacuumed", Mode = LoadMode.Append }) { Elsewhere = _store };
+        await table.LoadAsync([new Order(1, 1, "a", 1)]);
+        using var client = S3Server.Client();
+        string[] dead = ["vacuumed/_delta_log/00000000000000000009.checkpoint.parquet", "vacuumed/part-1-killed.parquet"], others = ["vacuumed/report.csv", "vacuumed2/part-1.parquet"];
+        foreach (var key in dead.Concat(others))
+        {
+            await client.InitiateMultipartUploadAsync(_bucket, "below/" + key);
+        }
+
+        Assert.That((await table.Loader().VacuumAsync(TimeSpan.Zero, dryRun: false, default)).Unfinished, Is.Empty, "they may go on yet");
+        var vacuum = new LakeVacuum(_store, "vacuumed/", new DeltaLog(_store, "vacuumed/", TestContext.CurrentContext.WorkDirectory)) { Grace = TimeSpan.FromSeconds(-5) };
+        var listed = await vacuum.RunAsync(TimeSpan.FromDays(1), dryRun: true, default);
+        Assert.That(listed.Unfinished.Select(u => "vacuumed/" + u), Is.EqualTo(dead));
+        Assert.That(await UploadsAsync(), Is.EquivalentTo(dead.Concat(others).Select(k => "below/" + k)), "a dry run ends none");
+        Assert.That((await vacuum.RunAsync(TimeSpan.FromDays(1), dryRun: false, default)).Unfinished, Is.EqualTo(listed.Unfinished));
+        Assert.That(await UploadsAsync(), Is.EquivalentTo(others.Select(k => "below/" + k)));
+        foreach (var key in others)
+        {
+            await _store.DiscardUnfinishedAsync(key, _ => true, default);
+        }
     }
 
     [Test]
