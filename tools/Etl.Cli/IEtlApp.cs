@@ -72,6 +72,9 @@ internal interface IEtlApp : IAsyncDisposable
     /// <summary>Sets a target's positions back to those of an epoch, or to none.</summary>
     Task<StateEdit> ResetStateAsync(Scope scope, string pipeline, string stage, long? toEpoch, CancellationToken cancel);
 
+    /// <summary>Gives a load what its target keeps under the name that it had before; null for a part of the name that did not change.</summary>
+    Task<StateEdit> MoveStateAsync(Scope scope, string pipeline, string stage, string? oldPipeline, string? oldStage, CancellationToken cancel);
+
     /// <summary>Writes a contract for each table that matches.</summary>
     Task<IReadOnlyList<WrittenFile>> ImportContractsAsync(Scope scope, ImportRequest request, CancellationToken cancel);
 

@@ -69,6 +69,9 @@ internal sealed class ScriptedApp : IEtlApp
 
     public Task<StateEdit> ResetStateAsync(Scope scope, string pipeline, string stage, long? toEpoch, CancellationToken cancel) => Reply<StateEdit>(scope, (pipeline, stage, toEpoch));
 
+    public Task<StateEdit> MoveStateAsync(Scope scope, string pipeline, string stage, string? oldPipeline, string? oldStage, CancellationToken cancel) =>
+        Reply<StateEdit>(scope, (pipeline, stage, oldPipeline, oldStage));
+
     public Task<IReadOnlyList<WrittenFile>> ImportContractsAsync(Scope scope, ImportRequest request, CancellationToken cancel) => Reply<IReadOnlyList<WrittenFile>>(scope, request);
 
     public Task<IReadOnlyList<WrittenFile>> NewPipelinesAsync(Scope scope, NewRequest request, CancellationToken cancel) => Reply<IReadOnlyList<WrittenFile>>(scope, request);
