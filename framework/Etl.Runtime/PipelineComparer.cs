@@ -1,5 +1,6 @@
 using Etl.Contracts;
 using Etl.Runtime.Compilation;
+using Etl.Runtime.Compilation.Diff;
 using Etl.Runtime.Definition;
 using Etl.Runtime.Diagnostics;
 using Etl.Runtime.Plugins;

@@ -1,6 +1,8 @@
 using Etl.Contracts;
 using Etl.Runtime;
 using Etl.Runtime.Compilation;
+using Etl.Runtime.Compilation.Diff;
+using Etl.Runtime.Compilation.Lineage;
 using Etl.Runtime.Definition;
 using Etl.Runtime.Diagnostics;
 using Etl.Runtime.Execution;

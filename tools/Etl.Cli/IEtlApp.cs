@@ -1,5 +1,5 @@
 using Etl.Contracts;
-using Etl.Runtime.Compilation;
+using Etl.Runtime.Compilation.Diff;
 using Etl.Runtime.Diagnostics;
 using Etl.Runtime.Execution;
 using Etl.Runtime.Ledger;

@@ -1,6 +1,7 @@
 using Apache.Arrow.Types;
 using Etl.Contracts;
 using Etl.DuckDb;
+using Etl.Runtime.Compilation.Lineage;
 using Etl.Runtime.Diagnostics;
 
 namespace Etl.Runtime.Compilation;

@@ -1,5 +1,5 @@
 using Etl.Cli;
-using Etl.Runtime.Compilation;
+using Etl.Runtime.Compilation.Diff;
 using Etl.Runtime.Diagnostics;
 using Etl.Runtime.Execution;
 using Etl.Runtime.Ledger;

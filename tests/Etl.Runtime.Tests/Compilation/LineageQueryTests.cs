@@ -1,4 +1,4 @@
-using Etl.Runtime.Compilation;
+using Etl.Runtime.Compilation.Lineage;
 using NUnit.Framework;
 
 namespace Etl.Runtime.Tests.Compilation;

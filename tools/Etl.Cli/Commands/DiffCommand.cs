@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Etl.Cli.Problems;
-using Etl.Runtime.Compilation;
+using Etl.Runtime.Compilation.Diff;
 
 namespace Etl.Cli.Commands;
 

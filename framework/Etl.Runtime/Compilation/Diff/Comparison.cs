@@ -1,6 +1,7 @@
+using Etl.Runtime.Compilation.Lineage;
 using Etl.Runtime.Diagnostics;
 
-namespace Etl.Runtime.Compilation;
+namespace Etl.Runtime.Compilation.Diff;
 
 /// <summary>What a change means for what is there already; the worst is last.</summary>
 public enum Impact

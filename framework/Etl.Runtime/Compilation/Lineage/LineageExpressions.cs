@@ -2,7 +2,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Etl.Runtime.Sql;
 
-namespace Etl.Runtime.Compilation;
+namespace Etl.Runtime.Compilation.Lineage;
 
 /// <summary>Follows expressions of DuckDB's syntax tree.</summary>
 internal sealed class LineageExpressions(LineageSql sql, LineageQueries queries, IReadOnlyDictionary<string, string> parameters)

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace Etl.Runtime.Compilation;
+namespace Etl.Runtime.Compilation.Lineage;
 
 /// <summary>What is known of a value, or of the rows of a relation, while a query is followed: the source columns behind it, and how it is computed.</summary>
 internal sealed record Flow(ImmutableHashSet<LineageEdge> Edges, ImmutableList<string> Stages, bool Opaque, string Formula)

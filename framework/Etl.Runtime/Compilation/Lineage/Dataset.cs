@@ -1,7 +1,7 @@
 using Etl.Runtime.Definition;
 using Etl.Runtime.Yaml;
 
-namespace Etl.Runtime.Compilation;
+namespace Etl.Runtime.Compilation.Lineage;
 
 /// <summary>A table, file or folder on a connection: what one pipeline writes and another reads is the same data set.</summary>
 /// <param name="Connection">The connection's name; null for none.</param>

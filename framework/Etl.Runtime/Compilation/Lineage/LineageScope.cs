@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace Etl.Runtime.Compilation;
+namespace Etl.Runtime.Compilation.Lineage;
 
 /// <summary>A column that expressions of a SELECT can name.</summary>
 /// <param name="Table">The alias of its table.</param>

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace Etl.Runtime.Compilation;
+namespace Etl.Runtime.Compilation.Diff;
 
 /// <summary>A comparison as a reviewer reads it.</summary>
 public static class ComparisonText

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace Etl.Runtime.Compilation;
+namespace Etl.Runtime.Compilation.Lineage;
 
 /// <summary>
 /// Follows queries of DuckDB's syntax tree, from the tables that they read to the columns that they give. A common table expression that is a

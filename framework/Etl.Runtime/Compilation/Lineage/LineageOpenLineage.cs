@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Etl.DuckDb;
 
-namespace Etl.Runtime.Compilation;
+namespace Etl.Runtime.Compilation.Lineage;
 
 /// <summary>
 /// Lineage as OpenLineage's <c>JobEvent</c>, one for each pipeline, with the <c>schema</c> and <c>columnLineage</c> facets of what it writes:

@@ -2,7 +2,7 @@ using System.Globalization;
 using Etl.Contracts;
 using Etl.Runtime.Sql;
 
-namespace Etl.Runtime.Compilation;
+namespace Etl.Runtime.Compilation.Lineage;
 
 /// <summary>Follows the columns of a compiled pipeline from its extracts to its loads, node by node in the plan's order.</summary>
 internal sealed class LineageTracer(CompiledPipeline pipeline, LineageSql sql)

@@ -1,6 +1,7 @@
 using Etl.Contracts;
+using Etl.Runtime.Compilation.Lineage;
 
-namespace Etl.Runtime.Compilation;
+namespace Etl.Runtime.Compilation.Diff;
 
 /// <summary>What changed between two versions of one load.</summary>
 internal sealed class ComparisonOfLoads(LoadVersion before, LoadVersion after)

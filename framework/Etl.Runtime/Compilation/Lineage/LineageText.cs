@@ -1,7 +1,7 @@
 using System.Text;
 using Etl.Contracts;
 
-namespace Etl.Runtime.Compilation;
+namespace Etl.Runtime.Compilation.Lineage;
 
 /// <summary>Lineage as a person reads it. The same pipeline gives the same text.</summary>
 public static class LineageText

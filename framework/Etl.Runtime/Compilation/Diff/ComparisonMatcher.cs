@@ -1,6 +1,6 @@
 using Etl.Runtime.Diagnostics;
 
-namespace Etl.Runtime.Compilation;
+namespace Etl.Runtime.Compilation.Diff;
 
 /// <summary>Finds what is the same pipeline, and the same load, in two versions of a repository, and compares them.</summary>
 internal sealed class ComparisonMatcher(IReadOnlyList<PipelineVersion> before, IReadOnlyList<PipelineVersion> after)

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace Etl.Runtime.Compilation;
+namespace Etl.Runtime.Compilation.Lineage;
 
 /// <summary>Lineage as a Mermaid flow chart: a box for each data set, a solid arrow for a column that gives a value, a dotted one for one that decides.</summary>
 public static class LineageMermaid

@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 using Etl.DuckDb;
 using Etl.Runtime.Sql;
 
-namespace Etl.Runtime.Compilation;
+namespace Etl.Runtime.Compilation.Lineage;
 
 /// <summary>DuckDB's own parser, as JSON, and what has to be known of its functions.</summary>
 internal sealed class LineageSql : IDisposable

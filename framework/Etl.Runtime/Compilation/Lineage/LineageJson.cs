@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace Etl.Runtime.Compilation;
+namespace Etl.Runtime.Compilation.Lineage;
 
 /// <summary>
 /// Lineage as JSON, version 1: for each pipeline its loads, for each load <c>columns</c> with <c>from</c>, and <c>rows</c>: what decides which rows

@@ -1,9 +1,10 @@
 using Apache.Arrow.Types;
 using Etl.Contracts;
 using Etl.DuckDb;
+using Etl.Runtime.Compilation.Lineage;
 using Etl.Runtime.Diagnostics;
 
-namespace Etl.Runtime.Compilation;
+namespace Etl.Runtime.Compilation.Diff;
 
 /// <summary>What has to be known of one version of a pipeline to compare it with another.</summary>
 /// <param name="Id">The pipeline.</param>

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace Etl.Runtime.Compilation;
+namespace Etl.Runtime.Compilation.Lineage;
 
 /// <summary>Follows what stands in FROM, and knows the tables that can be named there.</summary>
 internal sealed class LineageTables(LineageQueries queries, LineageExpressions expressions, IReadOnlyDictionary<string, Relation> inputs)

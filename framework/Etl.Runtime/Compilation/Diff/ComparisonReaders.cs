@@ -1,4 +1,6 @@
-namespace Etl.Runtime.Compilation;
+using Etl.Runtime.Compilation.Lineage;
+
+namespace Etl.Runtime.Compilation.Diff;
 
 /// <summary>Follows a change from the load that it happened in to the pipelines that read it, and on from these.</summary>
 internal sealed class ComparisonReaders(IReadOnlyList<PipelineVersion> pipelines)

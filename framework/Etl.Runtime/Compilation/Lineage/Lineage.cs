@@ -1,4 +1,4 @@
-namespace Etl.Runtime.Compilation;
+namespace Etl.Runtime.Compilation.Lineage;
 
 /// <summary>
 /// How a source's column bears on a value or on the rows, in OpenLineage's words. The first three give the value; the others decide which

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
-namespace Etl.Runtime.Compilation;
+namespace Etl.Runtime.Compilation.Diff;
 
 /// <summary>A comparison as JSON, version 1; words are in snake_case: <c>breaking</c>, <c>needs_backfill</c>, <c>compatible</c>; <c>starts_anew</c>.</summary>
 public static class ComparisonJson
