@@ -99,17 +99,20 @@ internal sealed class DeltaLog(IObjectStore store, string root, string tempFolde
     {
         var snapshot = await ReadAsync(cancel);
         var epochs = snapshot.EpochsOf(key).Reverse().ToList();
+        var names = snapshot.NamesOf(key).ToHashSet(StringComparer.Ordinal);
         for (var version = snapshot.CheckpointedAt; version >= 0; version -= Window)
         {
             var texts = await Task.WhenAll(Enumerable.Range(0, (int)Math.Min(Window, version + 1)).Select(i => ReadAsync(version - i, cancel)));
             foreach (var text in texts.TakeWhile(t => t is not null))
             {
-                epochs.AddRange(DeltaSnapshot.Actions(text!)
-                    .Where(a => a.Kind == "commitInfo")
-                    .Select(a => a.Action[DeltaCommit.CheckpointMember]?.GetValue<string>())
+                var actions = DeltaSnapshot.Actions(text!).ToLookup(a => a.Kind, a => a.Action);
+                epochs.AddRange(actions["commitInfo"]
+                    .Select(a => a[DeltaCommit.CheckpointMember]?.GetValue<string>())
                     .OfType<string>()
-                    .Where(json => BelongsTo(json, key))
+                    .Where(json => names.Contains(NameOf(json)))
                     .Select(Checkpoint.Parse));
+                // What is older, it did under its name of then.
+                names.UnionWith(actions["domainMetadata"].Select(DeltaCommit.MoveOf).OfType<(string From, string To)>().Where(m => names.Contains(m.To)).Select(m => m.From).ToList());
             }
 
             if (texts.Contains(null))
@@ -122,8 +125,8 @@ internal sealed class DeltaLog(IObjectStore store, string root, string tempFolde
         return [.. epochs.DistinctBy(e => e.N).OrderBy(e => e.N)];
     }
 
-    private static bool BelongsTo(string json, CheckpointKey key) =>
-        JsonNode.Parse(json) is { } c && (string?)c["environment"] == key.Environment && (string?)c["pipeline"] == key.Pipeline && (string?)c["stage"] == key.Stage;
+    private static string NameOf(string json) =>
+        JsonNode.Parse(json) is { } c ? new CheckpointKey((string)c["environment"]!, (string)c["pipeline"]!, (string)c["stage"]!).ToString() : "";
 
     /// <summary>The actions of a version as they are stored; null when there is none.</summary>
     public async Task<string?> ReadAsync(long version, CancellationToken cancel)

@@ -132,7 +132,7 @@ public class LakeCheckpointTests
             }
             catch (EtlException e)
             {
-                Assert.That(e.Code, Is.AnyOf("ETL4553", "ETL4555", "ETL6001"), $"byte {at}");
+                Assert.That(e.Code, Is.AnyOf("ETL4315", "ETL4553", "ETL4555", "ETL6001"), $"byte {at}");
             }
         }
     }
