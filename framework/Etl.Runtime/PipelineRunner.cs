@@ -133,7 +133,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
     private async Task<CompiledPipeline> CompileAsync(
         string file, Project project, RunContext run, PluginCatalog catalog, ByteSize memory, PipelineRunRequest request)
     {
-        var bag = new DiagnosticBag();
+        var bag = new DiagnosticBag(project.Settings.Checks);
         if (request.FailPoints.Problem is { } problem)
         {
             bag.AddError(SourceSpan.Start(file), problem);

@@ -49,7 +49,8 @@ internal sealed class FileLoad(LoadFormat format, FileLoadOptions options, IObje
             [],
             $"{store.Root}{options.Path}/",
             "exactly-once effect for readers that take the files which the checkpoints name; one that lists the folder may see a file shortly before its commit"
-                + (options.Mode == FileLoadMode.Replace ? ", and the old file shortly after it" : ""),
+                + (options.Mode == FileLoadMode.Replace ? ", and the old file shortly after it" : "")
+                + (store.PutIfAbsentIsAtomic ? "" : ". It holds as long as one run at a time writes here: the store has no put-if-absent in one step, so one of two that commit at the same moment overwrites the other's checkpoint"),
             [$"put {options.Path}/<n>-<batch>.{extension}", $"put if absent {options.Path}/_etl/checkpoint-<load>/<n>.json"])
         {
             Conversions = [.. input.Arrow.FieldsList.Select(format.Store)],

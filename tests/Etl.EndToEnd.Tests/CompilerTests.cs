@@ -16,6 +16,21 @@ public sealed partial class CompilerTests
         "ETL3050", "ETL3051", "ETL3052", "ETL3053", "ETL3054", "ETL3055", "ETL3056", "ETL3060",
     ];
 
+    [TestCase("", 0, "warning ETL3053")]
+    [TestCase("checks: { ETL3053: error }", 2, "error ETL3053")]
+    [TestCase("checks: { ETL3053: off }", 0, "1 pipeline: 0 errors, 0 warnings")]
+    [TestCase("checks: { ETL3041: off }", 2, "etl.yaml:2:9: error ETL2010: 'checks' has a code whose severity cannot be set. It can for what is a warning: ETL3047, ETL3049, ETL3053, ETL3121, ETL3122; an error stays one")]
+    [TestCase("checks: { ETL3053: loud }", 2, "etl.yaml:2:20: error ETL2003")]
+    public async Task A_project_says_what_becomes_of_warnings_and_of_nothing_else(string checks, int exit, string told)
+    {
+        using var project = SmallShop.Project("duckdb");
+        project.Write("etl.yaml", $"time_zone: UTC\n{checks}\n");
+        project.Write("orders.yaml", SmallShop.Pipeline().Replace("policies:", "  - { id: unread, transform: filter, from: orders, with: { where: \"amount > 1\" } }\npolicies:", StringComparison.Ordinal));
+        var result = await project.RunAsync("validate", "orders.yaml");
+        Assert.That(result.ExitCode, Is.EqualTo(exit), result.ToString());
+        Assert.That(result.Out + result.Error, Does.Contain(told));
+    }
+
     [Test]
     public async Task It_tells_all_that_is_wrong_with_code_place_and_what_to_do()
     {

@@ -10,7 +10,7 @@ public sealed class QualityTests
     public async Task Books_that_do_not_balance_fail_the_run_before_anything_is_published()
     {
         using var project = SmallShop.Project("duckdb");
-        var result = await project.RunAtAsync("router.miscount:on", "run", "orders.yaml", "--output", "json");
+        var result = await project.RunAtAsync("router.miscount:throw", "run", "orders.yaml", "--output", "json");
         var report = JsonNode.Parse(result.Out)!;
         using (Assert.EnterMultipleScope())
         {

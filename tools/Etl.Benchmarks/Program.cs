@@ -19,7 +19,8 @@ try
     server.Execute(Orders.Create(options.Rows));
     server.Execute("VACUUM (ANALYZE, FREEZE) orders");
     var project = new Project(Path.Combine(folder, "project"), cli, server);
-    var benchmarks = new ServerBenchmarks(server, project).All.Concat(new MemoryBenchmarks(folder, server, options.Rows).All);
+    using var store = new StoreBenchmarks(tools, folder, server, project);
+    var benchmarks = new ServerBenchmarks(server, project).All.Concat(new MemoryBenchmarks(folder, server, options.Rows).All).Concat(store.All);
     var results = new List<Result>();
     foreach (var benchmark in benchmarks.Where(b => options.Only.Count == 0 || options.Only.Contains(b.Name)))
     {

@@ -89,6 +89,7 @@ internal sealed class Project
         WritePipeline("extract", Read + Nothing);
         WritePipeline("upsert", Read + Transform + Warehouse);
         WritePipeline("both", Read + Transform + Warehouse + Lake);
+        WritePipeline("store", Read + Transform + Lake.Replace("connection: lake", "connection: store", StringComparison.Ordinal));
         Run("contract", "import", "--connection", "source", "--tables", "orders", "--out", ".", "--overwrite");
     }
 
@@ -97,6 +98,13 @@ internal sealed class Project
 
     /// <summary>The lake's root.</summary>
     public string LakeFolder => Path.Combine(Folder, "lake");
+
+    /// <summary>Gives the connection <c>store</c> a place.</summary>
+    public void UseStore(string endpoint, string bucket, string accessKey, string secretKey)
+    {
+        Write("connections.yaml", $"{Connections}\n  store: {{ type: s3, bucket: {bucket}, endpoint: \"{endpoint}\", access_key: {accessKey}, secret_key: \"${{STORE_SECRET}}\" }}");
+        Write(".env", $"STORE_SECRET={secretKey}");
+    }
 
     /// <summary>Takes all that earlier runs have left away.</summary>
     public void Clear()

@@ -85,12 +85,23 @@ public sealed record ProjectSettings
     /// <summary>Refused rows.</summary>
     [Option("Where refused rows of pipelines go that do not say it themselves.")]
     public DeadLetterPolicy? DeadLetters { get; init; }
+
+    /// <summary>Severities.</summary>
+    [Option("What becomes of the compiler's warnings, by code: error, warning or off. What would lose or double rows is an error whatever is written here.", Example = "{ ETL3053: error }")]
+    public IReadOnlyDictionary<string, CheckLevel> Checks { get; init; } = new Dictionary<string, CheckLevel>();
 }
 
-/// <summary>A time zone that exists.</summary>
+/// <summary>A time zone that exists, and checks that can be set.</summary>
 public sealed class ProjectSettingsRules : OptionsRules<ProjectSettings>
 {
+    // All that the compiler warns of.
+    private static readonly string[] Warnings = ["ETL3047", "ETL3049", "ETL3053", "ETL3121", "ETL3122"];
+
     /// <summary>The rules.</summary>
-    public ProjectSettingsRules() => RuleFor(s => s.TimeZone)
-        .Must(zone => TimeZoneInfo.TryFindSystemTimeZoneById(zone, out _)).WithMessage("is not a known time zone.");
+    public ProjectSettingsRules()
+    {
+        RuleFor(s => s.TimeZone).Must(zone => TimeZoneInfo.TryFindSystemTimeZoneById(zone, out _)).WithMessage("is not a known time zone.");
+        RuleFor(s => s.Checks).Must(checks => checks.Keys.All(Warnings.Contains))
+            .WithMessage($"has a code whose severity cannot be set. It can for what is a warning: {string.Join(", ", Warnings)}; an error stays one.");
+    }
 }

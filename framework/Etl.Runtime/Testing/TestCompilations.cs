@@ -44,7 +44,7 @@ internal sealed class TestCompilations(string file, YamlMap root, Project projec
     // The compiler gives nothing for a bag with errors, whosever they are; so it gets one of its own.
     private async ValueTask<CompiledPipeline?> CompileAsync(PipelineDefinition definition)
     {
-        var own = new DiagnosticBag();
+        var own = new DiagnosticBag(project.Settings.Checks);
         var compiled = await Compiler.CompileAsync(project, definition, factory, redactor, connects: false, own);
         foreach (var diagnostic in own.Sorted)
         {

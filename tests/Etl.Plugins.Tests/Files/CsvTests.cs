@@ -198,6 +198,16 @@ public sealed class CsvTests
         File.WriteAllText(full, text, new UTF8Encoding(false));
     }
 
+    // The store in a folder tells a lie on demand.
+    [TestCase(true, false)]
+    [TestCase(false, true)]
+    public void What_a_store_without_conditional_writes_leaves_of_the_promise_is_said(bool isAtomic, bool said)
+    {
+        var store = new Lake.LocalFolderStore(_folder) { PutIfAbsentIsAtomic = isAtomic };
+        var plan = new CsvLoader(new CsvLoadOptions { Path = "out", Mode = FileLoadMode.Append }, store, _context).Describe(Rows);
+        Assert.That(plan.Guarantee.Contains("as long as one run at a time writes here", StringComparison.Ordinal), Is.EqualTo(said), plan.Guarantee);
+    }
+
     private async Task<List<object?[]>> ReadAsync(CsvExtractOptions? options = null, params (string, IArrowType)[] columns)
     {
         var extractor = new CsvExtractor(options ?? new() { Path = "in.csv" }, _store);
