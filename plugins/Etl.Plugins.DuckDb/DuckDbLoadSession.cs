@@ -6,7 +6,7 @@ using Etl.DuckDb;
 namespace Etl.Plugins.DuckDb;
 
 /// <summary>One run's hold on a table of the file. See <see cref="ILoadSession"/> for the order of calls.</summary>
-internal sealed class DuckDbLoadSession : IRefusingLoadSession, IReconcilingLoadSession
+internal sealed class DuckDbLoadSession : IRefusingLoadSession, IReconcilingLoadSession, IMovableLoadSession
 {
     private readonly DuckDbConnection _connection;
     private readonly DuckDbTableLoadOptions _options;
@@ -136,11 +136,13 @@ internal sealed class DuckDbLoadSession : IRefusingLoadSession, IReconcilingLoad
         },
         cancel);
 
+    public async ValueTask<bool> MoveAsync(Checkpoint next, CancellationToken cancel) => await Task.Run(() => Move(next), cancel);
+
     public async ValueTask<bool> ResolveAsync(Checkpoint next, CancellationToken cancel) => await Task.Run(
         () =>
         {
             using var handle = _connection.Open(mustExist: true);
-            return new DuckDbState(handle.Duck, _request.Key).Holds(next);
+            return new DuckDbState(handle.Duck, next.Key).Holds(next);
         },
         cancel);
 
@@ -203,6 +205,31 @@ internal sealed class DuckDbLoadSession : IRefusingLoadSession, IReconcilingLoad
         Commit(duck, next);
         _request.FailPoint("committed");
         return result;
+    }
+
+    private bool Move(Checkpoint next)
+    {
+        var duck = _handle.Duck;
+        duck.Execute("BEGIN");
+        try
+        {
+            if (!_state.Move(next, Fence))
+            {
+                _state.Rollback();
+                return false;
+            }
+
+            _request.FailPoint("before_commit");
+        }
+        catch
+        {
+            _state.Rollback();
+            throw;
+        }
+
+        Commit(duck, next);
+        _request.FailPoint("committed");
+        return true;
     }
 
     // A conflict is told before anything is written; after any other failure of the log only the file knows.

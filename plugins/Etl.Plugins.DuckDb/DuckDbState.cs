@@ -82,6 +82,35 @@ internal sealed class DuckDbState(DuckConnection duck, CheckpointKey key)
         $"UPDATE _etl.checkpoint SET n = $n, batch_id = $batch, value = $value WHERE {Mine} AND fence = $fence AND n = $before",
         Parameters(("n", next.N), ("batch", next.BatchId), ("value", next.ToJson()), ("fence", fence), ("before", next.N - 1))) == 1;
 
+    /// <summary>
+    /// Gives the checkpoint and the audit to the key of <paramref name="next"/> and commits it there, inside a transaction, in which nothing else may have touched the checkpoint;
+    /// false when that key has something of its own, or this fence or epoch is not the expected one. A place that a run made there without ever publishing is in nobody's way.
+    /// </summary>
+    public bool Move(Checkpoint next, long fence)
+    {
+        var to = new DuckDbState(duck, next.Key);
+        if (duck.QueryText(
+            $"SELECT (SELECT count(*) FROM _etl.checkpoint WHERE {Mine} AND (n > 0 OR lease_until > now())) + (SELECT count(*) FROM _etl.epoch WHERE {Mine})", to.Parameters()) != "0")
+        {
+            return false;
+        }
+
+        duck.Execute($"DELETE FROM _etl.checkpoint WHERE {Mine}", to.Parameters());
+        var parameters = Parameters(("to_pipeline", next.Key.Pipeline), ("to_stage", next.Key.Stage), ("n", next.N), ("batch", next.BatchId), ("value", next.ToJson()), ("fence", fence), ("before", next.N - 1));
+        if (duck.ExecuteCount(
+            $"""
+            UPDATE _etl.checkpoint SET pipeline = $to_pipeline, stage = $to_stage, n = $n, batch_id = $batch, value = $value, lease_owner = NULL, lease_until = NULL
+            WHERE {Mine} AND fence = $fence AND n = $before
+            """, parameters) != 1)
+        {
+            return false;
+        }
+
+        duck.Execute($"UPDATE _etl.epoch SET pipeline = $to_pipeline, stage = $to_stage WHERE {Mine}", Parameters(("to_pipeline", next.Key.Pipeline), ("to_stage", next.Key.Stage)));
+        to.Audit(next, new PublishResult(0, 0, 0, 0));
+        return true;
+    }
+
     /// <summary>The fence and the epoch as they are, for a message.</summary>
     public string Now() => duck.QueryRows($"SELECT fence, n FROM _etl.checkpoint WHERE {Mine}", Parameters()) is [var row, ..] ? $"fence {row[0]}, epoch {row[1]}" : "no checkpoint";
 

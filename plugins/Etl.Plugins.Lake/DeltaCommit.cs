@@ -14,6 +14,8 @@ internal sealed class DeltaCommit(DateTimeOffset now)
     /// <summary>What the names of domains begin with that hold checkpoints; the load's key follows.</summary>
     public const string DomainPrefix = "etl.checkpoint/";
 
+    private const string MovedToMember = "movedTo";
+
     /// <summary>Tag of <c>add</c> with the file's SHA-256.</summary>
     public const string Sha256Tag = "sha256";
 
@@ -49,6 +51,19 @@ internal sealed class DeltaCommit(DateTimeOffset now)
     {
         ["domain"] = DomainPrefix + checkpoint.Key, ["configuration"] = checkpoint.ToJson(), ["removed"] = false,
     });
+
+    /// <summary>The load goes on under another name: under this one the table keeps nothing, and its history is the other's.</summary>
+    public void Moved(CheckpointKey from, CheckpointKey to) => Add("domainMetadata", new JsonObject
+    {
+        ["domain"] = DomainPrefix + from, ["configuration"] = new JsonObject { [MovedToMember] = to.ToString() }.ToJsonString(), ["removed"] = true,
+    });
+
+    /// <summary>Where a load went on whose domain this action removes: both names; null for another action.</summary>
+    public static (string From, string To)? MoveOf(JsonObject domainMetadata) =>
+        domainMetadata["domain"]!.GetValue<string>() is var domain && domain.StartsWith(DomainPrefix, StringComparison.Ordinal) && domainMetadata["removed"]?.GetValue<bool>() == true
+        && JsonNode.Parse(domainMetadata["configuration"]!.GetValue<string>()) is JsonObject configuration && configuration[MovedToMember] is { } to
+            ? (domain[DomainPrefix.Length..], to.GetValue<string>())
+            : null;
 
     /// <summary>What a reader and a writer must know.</summary>
     public void Protocol(DeltaProtocol protocol) => Add("protocol", protocol.ToJson());

@@ -100,14 +100,17 @@ internal sealed class DeltaLog(IObjectStore store, string root, string tempFolde
     {
         var snapshot = await ReadAsync(cancel);
         var epochs = snapshot.EpochsOf(key).Reverse().ToList();
+        var names = snapshot.NamesOf(key).ToHashSet(StringComparer.Ordinal);
         await foreach (var text in ReadBackAsync(snapshot.CheckpointedAt, cancel))
         {
-            epochs.AddRange(DeltaSnapshot.Actions(text)
-                .Where(a => a.Kind == "commitInfo")
-                .Select(a => a.Action[DeltaCommit.CheckpointMember]?.GetValue<string>())
+            var actions = DeltaSnapshot.Actions(text).ToLookup(a => a.Kind, a => a.Action);
+            epochs.AddRange(actions["commitInfo"]
+                .Select(a => a[DeltaCommit.CheckpointMember]?.GetValue<string>())
                 .OfType<string>()
-                .Where(json => BelongsTo(json, key))
+                .Where(json => names.Contains(NameOf(json)))
                 .Select(Checkpoint.Parse));
+            // What is older, it did under its name of then.
+            names.UnionWith(actions["domainMetadata"].Select(DeltaCommit.MoveOf).OfType<(string From, string To)>().Where(m => names.Contains(m.To)).Select(m => m.From).ToList());
         }
 
         // The log's checkpoint has the newest of those before it once more.
@@ -135,8 +138,8 @@ internal sealed class DeltaLog(IObjectStore store, string root, string tempFolde
     /// <summary>ETL4567, for a folder without a log.</summary>
     public static EtlException NoTable(string table) => new("ETL4567", $"there is no table in {table}", "Its first run makes it. Or correct the path, or the connection.");
 
-    private static bool BelongsTo(string json, CheckpointKey key) =>
-        JsonNode.Parse(json) is { } c && (string?)c["environment"] == key.Environment && (string?)c["pipeline"] == key.Pipeline && (string?)c["stage"] == key.Stage;
+    private static string NameOf(string json) =>
+        JsonNode.Parse(json) is { } c ? new CheckpointKey((string)c["environment"]!, (string)c["pipeline"]!, (string)c["stage"]!).ToString() : "";
 
     /// <summary>The actions of a version as they are stored; null when there is none.</summary>
     public async Task<string?> ReadAsync(long version, CancellationToken cancel)

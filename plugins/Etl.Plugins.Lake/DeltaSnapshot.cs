@@ -13,6 +13,7 @@ internal sealed class DeltaSnapshot
     private readonly Dictionary<string, JsonObject> _transactions = new(StringComparer.Ordinal);
     private readonly Dictionary<string, JsonObject> _domains = new(StringComparer.Ordinal);
     private readonly Dictionary<string, List<string>> _checkpoints = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, string> _names = new(StringComparer.Ordinal);
     private readonly HashSet<(string App, string Batch)> _batches = [];
 
     /// <summary>The version; -1 before the first.</summary>
@@ -64,6 +65,15 @@ internal sealed class DeltaSnapshot
 
     /// <summary>The checkpoints of a pipeline's stage that were applied, the oldest first.</summary>
     public IEnumerable<Checkpoint> EpochsOf(CheckpointKey key) => _checkpoints.GetValueOrDefault(key.ToString(), []).Select(Checkpoint.Parse);
+
+    /// <summary>The name of a load, and those that it had before, as far as versions were applied that say so.</summary>
+    public IEnumerable<string> NamesOf(CheckpointKey key)
+    {
+        for (var name = key.ToString(); name is not null; name = _names.GetValueOrDefault(name))
+        {
+            yield return name;
+        }
+    }
 
     /// <summary>Another pipeline's stage that committed here; null when there is none.</summary>
     public string? OtherWriter(CheckpointKey key) => _checkpoints.Keys.FirstOrDefault(app => app != key.ToString());
@@ -182,6 +192,11 @@ internal sealed class DeltaSnapshot
                 if (action["removed"]?.GetValue<bool>() == true)
                 {
                     _domains.Remove(domain);
+                    if (DeltaCommit.MoveOf(action) is var (from, to))
+                    {
+                        Move(from, to);
+                    }
+
                     break;
                 }
 
@@ -194,6 +209,16 @@ internal sealed class DeltaSnapshot
                 break;
 
             // cdc does not change which rows there are.
+        }
+    }
+
+    private void Move(string from, string to)
+    {
+        _names[to] = from;
+        _transactions.Remove(from);
+        if (_checkpoints.Remove(from, out var epochs))
+        {
+            _checkpoints[to] = [.. epochs, .. _checkpoints.GetValueOrDefault(to, [])];
         }
     }
 

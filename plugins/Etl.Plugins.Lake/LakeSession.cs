@@ -10,7 +10,7 @@ namespace Etl.Plugins.Lake;
 /// One run's hold on a Delta table. Data files are written while staging, under names that the log does not know; the publish is one
 /// put-if-absent of the log's next version. That put is the fence as well: of two sessions that opened at the same version, one finds it taken.
 /// </summary>
-internal sealed class LakeSession : ILoadSession
+internal sealed class LakeSession : ILoadSession, IMovableLoadSession
 {
     // How often a publish is tried again because other pipelines wrote to the table in between.
     private const int MostAttempts = 20;
@@ -153,17 +153,37 @@ internal sealed class LakeSession : ILoadSession
                 return change.Report(_load.Layout.Column is not null, await CheckpointLogAsync(cancel));
             }
 
-            if (_table.CheckpointOf(_load.Request)?.BatchId != Checkpoint?.BatchId)
-            {
-                throw new FencedException($"another run of {next.Key} published to {_load.Layout.Root} while this one was loading");
-            }
-
+            RequireTurn();
             var fits = DeltaSchema.ToJson(_load.SchemaOver(_table).Schema) == DeltaSchema.ToJson(_schema.Schema);
             if (attempt == MostAttempts || !fits)
             {
                 throw new EtlException("ETL4563", $"other programs {(fits ? "wrote to" : "changed the columns of")} the table {_load.Layout.Root} while this run was publishing", "Nothing was published. Run again.");
             }
         }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<bool> MoveAsync(Checkpoint next, CancellationToken cancel)
+    {
+        for (var attempt = 1; attempt <= MostAttempts; attempt++)
+        {
+            if (_table.CheckpointOf(next.Key) is not null)
+            {
+                return false;
+            }
+
+            var content = LoadCommit.Write(_load, _table, _table.Schema!, new TableChange([], [], 0, 0, 0, 0), next, _time.GetUtcNow(), _load.Request.Key);
+            _load.Request.FailPoint("lake.before_commit");
+            if (await PutAsync(content, next, cancel))
+            {
+                _load.Request.FailPoint("lake.after_commit");
+                return true;
+            }
+
+            RequireTurn();
+        }
+
+        throw new EtlException("ETL4563", $"other programs wrote to the table {_load.Layout.Root} while its state was being moved", "Nothing was moved. Do it again.");
     }
 
     /// <inheritdoc/>
@@ -212,6 +232,15 @@ internal sealed class LakeSession : ILoadSession
         {
             _files.Dispose();
             _givenUp.Dispose();
+        }
+    }
+
+    // After others wrote to the table: none of them was another run of this load.
+    private void RequireTurn()
+    {
+        if (_table.CheckpointOf(_load.Request)?.BatchId != Checkpoint?.BatchId)
+        {
+            throw new FencedException($"another run of {_load.Request.Key} published to {_load.Layout.Root} while this one was loading");
         }
     }
 

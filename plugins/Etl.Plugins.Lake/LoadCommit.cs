@@ -6,7 +6,7 @@ namespace Etl.Plugins.Lake;
 /// <summary>The log's entry for a load: what it did, what the table is from then on, and how far the load has come.</summary>
 internal static class LoadCommit
 {
-    public static byte[] Write(LakeLoad load, DeltaSnapshot table, Schema schema, TableChange change, Checkpoint next, DateTimeOffset now)
+    public static byte[] Write(LakeLoad load, DeltaSnapshot table, Schema schema, TableChange change, Checkpoint next, DateTimeOffset now, CheckpointKey? movedFrom = null)
     {
         var commit = new DeltaCommit(now);
         var operation = table.Version < 0 && change.Added.Count == 0 ? "CREATE TABLE" : load.MayDropStagedRows ? "MERGE" : "WRITE";
@@ -24,6 +24,11 @@ internal static class LoadCommit
 
         commit.Transaction(next);
         commit.State(next);
+        if (movedFrom is not null)
+        {
+            commit.Moved(movedFrom, next.Key);
+        }
+
         change.Removed.ToList().ForEach(commit.Remove);
         change.Added.ToList().ForEach(commit.Add);
         return commit.ToBytes();

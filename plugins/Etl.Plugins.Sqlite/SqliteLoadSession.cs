@@ -8,7 +8,7 @@ namespace Etl.Plugins.Sqlite;
 /// One run's hold on one table. SQLite has one writer at a time, so calls take turns on one handle; staging commits batch by
 /// batch, so that other writers come in between.
 /// </summary>
-internal sealed class SqliteLoadSession : IRefusingLoadSession, IReconcilingLoadSession
+internal sealed class SqliteLoadSession : IRefusingLoadSession, IReconcilingLoadSession, IMovableLoadSession
 {
     private readonly SqliteDatabase _database;
     private readonly SqliteSession _session;
@@ -97,10 +97,12 @@ internal sealed class SqliteLoadSession : IRefusingLoadSession, IReconcilingLoad
 
     public ValueTask<PublishResult> PublishAsync(Checkpoint next, CancellationToken cancel) => InTurnAsync(() => Publish(next, cancel), cancel);
 
+    public ValueTask<bool> MoveAsync(Checkpoint next, CancellationToken cancel) => InTurnAsync(() => Move(next), cancel);
+
     public async ValueTask<bool> ResolveAsync(Checkpoint next, CancellationToken cancel)
     {
         using var session = await _database.OpenSourceAsync(cancel);
-        return new SqliteState(session, _request.Key).IsCommitted(next);
+        return new SqliteState(session, next.Key).IsCommitted(next);
     }
 
     public ValueTask<bool> RenewAsync(CancellationToken cancel) => InTurnAsync(() => _state.Renew(Fence, _request.LeaseFor), cancel);
@@ -280,6 +282,30 @@ internal sealed class SqliteLoadSession : IRefusingLoadSession, IReconcilingLoad
             Commit();
             _request.FailPoint("sqlite.after_commit");
             return result;
+        }
+        catch
+        {
+            _session.Rollback();
+            throw;
+        }
+    }
+
+    private bool Move(Checkpoint next)
+    {
+        _session.Execute("begin immediate");
+        try
+        {
+            _state.RequireNext(next);
+            if (!_state.Move(next))
+            {
+                _session.Rollback();
+                return false;
+            }
+
+            _request.FailPoint("sqlite.before_commit");
+            Commit();
+            _request.FailPoint("sqlite.after_commit");
+            return true;
         }
         catch
         {

@@ -147,6 +147,40 @@ internal sealed class SqliteState(SqliteSession session, CheckpointKey key)
             write.Run();
         }
 
+        Audit(next, result);
+    }
+
+    /// <summary>
+    /// Gives the checkpoint and the audit to the key of <paramref name="next"/> and commits it there, in a write transaction; false when that key has something of its own. A place
+    /// that a run made there without ever publishing is in nobody's way.
+    /// </summary>
+    public bool Move(Checkpoint next)
+    {
+        var to = next.Key.ToString();
+        if (session.Integer($"select (select count(*) from _etl_checkpoint where id = ?1 and (n > 0 or lease_until > {Now})) + (select count(*) from _etl_epoch where id = ?1)", to) is not 0)
+        {
+            return false;
+        }
+
+        ReadOnlySpan<string> steps =
+        [
+            "delete from _etl_checkpoint where id = ?2 and id is not ?1",
+            "update _etl_checkpoint set id = ?2, owner = null, lease_until = 0 where id = ?1",
+            "update _etl_epoch set id = ?2 where id = ?1",
+        ];
+        foreach (var step in steps)
+        {
+            using var statement = session.Prepare(step);
+            statement.Bind([_id, to]);
+            statement.Run();
+        }
+
+        new SqliteState(session, next.Key).Write(next, new PublishResult(0, 0, 0, 0));
+        return true;
+    }
+
+    private void Audit(Checkpoint next, PublishResult result)
+    {
         using var audit = session.Prepare(
             "insert into _etl_epoch (id, n, fence, batch_id, run_id, rows, inserted, updated, deleted, unchanged, committed_at, checkpoint) values (?1, ?6, ?7, ?2, ?3, ?8, ?9, ?10, ?11, ?12, ?4, ?5)");
         audit.Bind([_id, next.BatchId, next.RunId, next.CommittedAt.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture), next.ToJson()]);

@@ -218,6 +218,9 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
     public Task<IReadOnlyList<OfStage<LakeClearance>>> VacuumLakeAsync(Scope scope, string pipeline, string? stage, TimeSpan retention, bool dryRun, CancellationToken cancel) =>
         WithLakesAsync(scope, pipeline, stage, lake => lake.VacuumAsync(retention, dryRun, cancel));
 
+    public Task<StateEdit> MoveStateAsync(Scope scope, string pipeline, string stage, string? oldPipeline, string? oldStage, CancellationToken cancel) =>
+        EditAsync(scope, pipeline, editor => editor.MoveAsync(stage, oldPipeline, oldStage, cancel));
+
     public Task<IReadOnlyList<WrittenFile>> ImportContractsAsync(Scope scope, ImportRequest request, CancellationToken cancel) => Guarded(async () =>
         Written(await Scaffold(scope).ContractsAsync(request.Connection, request.Tables, request.Folder, request.Overwrite, cancel)));
 

@@ -78,6 +78,9 @@ internal interface IEtlApp : IAsyncDisposable
     /// <summary>Deletes what no version of such tables needs within a time, or lists it.</summary>
     Task<IReadOnlyList<OfStage<LakeClearance>>> VacuumLakeAsync(Scope scope, string pipeline, string? stage, TimeSpan retention, bool dryRun, CancellationToken cancel);
 
+    /// <summary>Gives a load what its target keeps under the name that it had before; null for a part of the name that did not change.</summary>
+    Task<StateEdit> MoveStateAsync(Scope scope, string pipeline, string stage, string? oldPipeline, string? oldStage, CancellationToken cancel);
+
     /// <summary>Writes a contract for each table that matches.</summary>
     Task<IReadOnlyList<WrittenFile>> ImportContractsAsync(Scope scope, ImportRequest request, CancellationToken cancel);
 

@@ -11,11 +11,15 @@ internal sealed record LoadHold(LoadNode Node, ILoadSession Session, PublishCloc
     /// Takes a target. The lease of a process that is gone is taken over; another one's is waited for if the settings say so, else it is
     /// <see cref="LeaseHeldException"/>.
     /// </summary>
-    public static async Task<LoadHold> OpenAsync(CompiledPipeline pipeline, LoadNode load, RunSettings settings, CancellationToken cancel)
+    public static Task<LoadHold> OpenAsync(CompiledPipeline pipeline, LoadNode load, RunSettings settings, CancellationToken cancel) =>
+        OpenAsync(pipeline.KeyOf(load), load, settings, cancel);
+
+    /// <summary>The same under a key that the load had before.</summary>
+    public static async Task<LoadHold> OpenAsync(CheckpointKey key, LoadNode load, RunSettings settings, CancellationToken cancel)
     {
         var clock = new PublishClock(settings.Time);
         var request = new LoadRequest(
-            pipeline.KeyOf(load), load.Schema, settings.RunId, settings.FullRefresh,
+            key, load.Schema, settings.RunId, settings.FullRefresh,
             settings.Process.ToString(), LeaseKeeper.LeaseFor, settings.FailPoints.Hit) { Step = clock.Step, GoneRuns = settings.GoneRuns, Restores = settings.FullRefresh || settings.Restores };
         while (true)
         {
@@ -54,17 +58,25 @@ internal sealed record LoadHold(LoadNode Node, ILoadSession Session, PublishCloc
     }
 
     /// <summary>Publishes what was staged. An outcome that is not known is asked for, at the target.</summary>
-    public async Task<PublishResult> CommitAsync(Checkpoint next, RunSettings settings, CancellationToken cancel)
+    public Task<PublishResult> CommitAsync(Checkpoint next, RunSettings settings, CancellationToken cancel) => CommitAsync(
+        () => Session.PublishAsync(next, cancel), new PublishResult(0, 0, 0, 0, "committed; the target's answer was lost, so rows were not counted"), next, settings, cancel);
+
+    /// <summary>Gives the target's state to the key of <paramref name="next"/>; false where that key has one. ETL6010: the target cannot.</summary>
+    public Task<bool> MoveAsync(Checkpoint next, RunSettings settings, CancellationToken cancel) => Session is IMovableLoadSession session
+        ? CommitAsync(() => session.MoveAsync(next, cancel), true, next, settings, cancel)
+        : throw new EtlException("ETL6010", $"{Node.Plan.Target} cannot give its checkpoint another name", "Take the old name back, or load the target anew with --full-refresh.");
+
+    private async Task<T> CommitAsync<T>(Func<ValueTask<T>> commit, T committed, Checkpoint next, RunSettings settings, CancellationToken cancel)
     {
         try
         {
-            return await Session.PublishAsync(next, cancel);
+            return await commit();
         }
         catch (CommitOutcomeUnknownException unknown)
         {
             settings.Log.ForStage(Node.Id).Warn("the outcome of the commit is unknown; asking the target: {error}", ("error", unknown.Message));
             return await ResolveAsync(next, settings, unknown, cancel)
-                ? new PublishResult(0, 0, 0, 0, "committed; the target's answer was lost, so rows were not counted")
+                ? committed
                 : throw new EtlException("ETL4305", $"the commit to {Node.Plan.Target} did not happen: {unknown.Message}", "Nothing of it is visible; run again.", unknown.InnerException);
         }
     }

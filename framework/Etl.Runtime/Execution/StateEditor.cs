@@ -77,6 +77,39 @@ public sealed class StateEditor(CompiledPipeline pipeline, RunSettings settings)
         return new StateEdit(stage, epoch, 0);
     }
 
+    /// <summary>
+    /// After a pipeline or a load stage was renamed: gives the load what its target keeps under the old name, so that the next run goes on where the last one ended.
+    /// ETL6003: it does not fit the load; ETL6004: a stage that is no load; ETL6008: there is nothing under the old name; ETL6009: there is something under the new one;
+    /// ETL6010: the target cannot.
+    /// </summary>
+    public async Task<StateEdit> MoveAsync(string stage, string? oldPipeline, string? oldStage, CancellationToken cancel)
+    {
+        var load = pipeline.RequireLoad(stage);
+        var to = pipeline.KeyOf(load);
+        var from = to with { Pipeline = oldPipeline ?? to.Pipeline, Stage = oldStage ?? to.Stage };
+        if (await load.Loader.ReadCheckpointAsync(to, cancel) is not null)
+        {
+            throw Taken(load, to);
+        }
+
+        // Looked at before it is taken, because whoever takes a target makes a place for its checkpoint.
+        if (await load.Loader.ReadCheckpointAsync(from, cancel) is null)
+        {
+            throw new EtlException("ETL6008", $"{load.Plan.Target} has no checkpoint of {from}", "Give the names as they were before: --from-pipeline, --from-stage, and --env if the load ran in an environment.");
+        }
+
+        var hold = await LoadHold.OpenAsync(from, load, settings, cancel);
+        await using var session = hold.Session;
+        hold.RequireFit();
+        settings.FailPoints.Hit("move.before");
+        var next = Next(hold) with { Key = to, Note = $"moved from {from}" };
+        return await hold.MoveAsync(next, settings, cancel) ? new StateEdit(stage, next.N, 0) : throw Taken(load, to);
+    }
+
+    private static EtlException Taken(LoadNode load, CheckpointKey key) => new(
+        "ETL6009", $"{load.Plan.Target} was loaded as {key} already, or is being loaded",
+        "Nothing was moved. `etl state show` tells how far it is; a load that went on under both names is loaded anew with --full-refresh.");
+
     private async Task<Checkpoint> EpochAsync(LoadNode load, long n, CancellationToken cancel)
     {
         if (load.Loader is IEpochHistory history)
@@ -111,19 +144,22 @@ public sealed class StateEditor(CompiledPipeline pipeline, RunSettings settings)
 
     private async Task<long> CommitAsync(LoadHold hold, Func<Checkpoint, Checkpoint> edit, CancellationToken cancel)
     {
-        var last = hold.Session.Checkpoint!;
-        var next = edit(last with
-        {
-            N = last.N + 1,
-            Fence = hold.Session.Fence,
-            BatchId = $"{settings.RunId}-state-{hold.Node.Id}",
-            RunId = settings.RunId,
-            DeadLetters = [],
-            Closed = [],
-            Rows = 0,
-            CommittedAt = settings.Time.GetUtcNow(),
-        });
+        var next = edit(Next(hold));
         await hold.CommitAsync(next, settings, cancel);
         return next.N;
     }
+
+    // An epoch that changes nothing yet.
+    private Checkpoint Next(LoadHold hold) => hold.Session.Checkpoint! with
+    {
+        N = hold.Session.Checkpoint.N + 1,
+        Fence = hold.Session.Fence,
+        BatchId = $"{settings.RunId}-state-{hold.Node.Id}",
+        RunId = settings.RunId,
+        DeadLetters = [],
+        Closed = [],
+        Note = null,
+        Rows = 0,
+        CommittedAt = settings.Time.GetUtcNow(),
+    };
 }

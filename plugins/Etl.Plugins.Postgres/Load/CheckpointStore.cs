@@ -165,12 +165,11 @@ internal sealed class CheckpointStore(CheckpointKey key)
     /// <summary>Writes the checkpoint and the audit row, in the caller's transaction, which holds the row's lock.</summary>
     public async ValueTask CommitAsync(NpgsqlConnection session, Checkpoint next, long fence, long staged, PublishResult result, CancellationToken cancel)
     {
-        var json = next.ToJson();
         await using (var update = Command(session,
             $"""
             UPDATE {Schema}.checkpoint SET n = $4, batch_id = $5, checkpoint = $6, committed_at = clock_timestamp()
             WHERE environment = $1 AND pipeline = $2 AND stage = $3 AND fence = $7 AND n = $4 - 1
-            """, next.N, next.BatchId, json, fence))
+            """, next.N, next.BatchId, next.ToJson(), fence))
         {
             if (await update.ExecuteNonQueryAsync(cancel) != 1)
             {
@@ -178,11 +177,58 @@ internal sealed class CheckpointStore(CheckpointKey key)
             }
         }
 
+        await AuditAsync(session, next, fence, staged, result, cancel);
+    }
+
+    /// <summary>
+    /// Gives the checkpoint and the audit to the key of <paramref name="next"/> and commits it there, in the caller's transaction, which holds the row's lock; false where
+    /// that key has something of its own. A place that a run made there without ever publishing is in nobody's way.
+    /// </summary>
+    public async ValueTask<bool> MoveAsync(NpgsqlConnection session, Checkpoint next, long fence, CancellationToken cancel)
+    {
+        var to = new CheckpointStore(next.Key);
+        await using (var unused = to.Command(session,
+            $"""
+            DELETE FROM {Schema}.checkpoint WHERE environment = $1 AND pipeline = $2 AND stage = $3 AND n = 0
+              AND (lease_owner IS NULL OR lease_until < clock_timestamp())
+              AND NOT EXISTS (SELECT FROM {Schema}.epoch WHERE environment = $1 AND pipeline = $2 AND stage = $3)
+            """))
+        {
+            await unused.ExecuteNonQueryAsync(cancel);
+        }
+
+        try
+        {
+            await using var update = Command(session,
+                $"""
+                UPDATE {Schema}.checkpoint
+                SET pipeline = $8, stage = $9, n = $4, batch_id = $5, checkpoint = $6, committed_at = clock_timestamp(), lease_owner = NULL, lease_until = NULL
+                WHERE environment = $1 AND pipeline = $2 AND stage = $3 AND fence = $7 AND n = $4 - 1
+                  AND NOT EXISTS (SELECT FROM {Schema}.epoch WHERE environment = $1 AND pipeline = $8 AND stage = $9)
+                """, next.N, next.BatchId, next.ToJson(), fence, next.Key.Pipeline, next.Key.Stage);
+            if (await update.ExecuteNonQueryAsync(cancel) != 1)
+            {
+                return false;
+            }
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UniqueViolation)
+        {
+            return false;
+        }
+
+        await using var history = Command(session, $"UPDATE {Schema}.epoch SET pipeline = $4, stage = $5 WHERE environment = $1 AND pipeline = $2 AND stage = $3", next.Key.Pipeline, next.Key.Stage);
+        await history.ExecuteNonQueryAsync(cancel);
+        await to.AuditAsync(session, next, fence, 0, new PublishResult(0, 0, 0, 0), cancel);
+        return true;
+    }
+
+    private async ValueTask AuditAsync(NpgsqlConnection session, Checkpoint next, long fence, long staged, PublishResult result, CancellationToken cancel)
+    {
         await using var insert = Command(session,
             $"""
             INSERT INTO {Schema}.epoch (environment, pipeline, stage, n, batch_id, fence, run_id, staged, inserted, updated, deleted, unchanged, checkpoint)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-            """, next.N, next.BatchId, fence, next.RunId, staged, result.Inserted, result.Updated, result.Deleted, result.Unchanged, json);
+            """, next.N, next.BatchId, fence, next.RunId, staged, result.Inserted, result.Updated, result.Deleted, result.Unchanged, next.ToJson());
         await insert.ExecuteNonQueryAsync(cancel);
     }
 

@@ -6,7 +6,7 @@ using Npgsql;
 namespace Etl.Plugins.Postgres.Load;
 
 /// <summary>One run's hold on one table. See <see cref="ILoadSession"/>.</summary>
-internal sealed class LoadSession : IRefusingLoadSession, IReconcilingLoadSession
+internal sealed class LoadSession : IRefusingLoadSession, IReconcilingLoadSession, IMovableLoadSession
 {
     private readonly PostgresConnection _connection;
     private readonly TableName _table;
@@ -129,23 +129,7 @@ internal sealed class LoadSession : IRefusingLoadSession, IReconcilingLoadSessio
                 throw PostgresErrors.OfRows(e, _table.ToString());
             }
 
-            _request.FailPoint("postgres.publish.before_commit");
-            try
-            {
-                // Not cancelled: a cancellation between sending and answer would leave the outcome open for nothing.
-                await transaction.CommitAsync(CancellationToken.None);
-                _request.Step("commit");
-                _request.FailPoint("postgres.publish.after_commit");
-            }
-            catch (PostgresException e) when (e.Severity == "ERROR")
-            {
-                // The server answered: it rolled back, for example by a deferred constraint.
-                throw PostgresErrors.OfRows(e, _table.ToString());
-            }
-            catch (Exception e)
-            {
-                throw new CommitOutcomeUnknownException($"the commit of epoch {next.N.ToString(CultureInfo.InvariantCulture)} of {_request.Key} to {_connection.Display} got no answer", e);
-            }
+            await CommitAsync(transaction, next);
         }
 
         Checkpoint = next;
@@ -153,6 +137,21 @@ internal sealed class LoadSession : IRefusingLoadSession, IReconcilingLoadSessio
         _request.Step("drop staging");
         _request.FailPoint("postgres.dropped");
         return result;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<bool> MoveAsync(Checkpoint next, CancellationToken cancel)
+    {
+        await using var session = await _connection.OpenTargetAsync(cancel);
+        await using var transaction = await session.BeginTransactionAsync(cancel);
+        await RequireTurnAsync(session, next, cancel);
+        if (!await _store.MoveAsync(session, next, Fence, cancel))
+        {
+            return false;
+        }
+
+        await CommitAsync(transaction, next);
+        return true;
     }
 
     /// <inheritdoc/>
@@ -188,6 +187,27 @@ internal sealed class LoadSession : IRefusingLoadSession, IReconcilingLoadSessio
         {
             // The target is gone. The lease ends by itself and the next session drops this one's staging; an error from here would hide
             // the one that brought us here.
+        }
+    }
+
+    private async ValueTask CommitAsync(NpgsqlTransaction transaction, Checkpoint next)
+    {
+        _request.FailPoint("postgres.publish.before_commit");
+        try
+        {
+            // Not cancelled: a cancellation between sending and answer would leave the outcome open for nothing.
+            await transaction.CommitAsync(CancellationToken.None);
+            _request.Step("commit");
+            _request.FailPoint("postgres.publish.after_commit");
+        }
+        catch (PostgresException e) when (e.Severity == "ERROR")
+        {
+            // The server answered: it rolled back, for example by a deferred constraint.
+            throw PostgresErrors.OfRows(e, _table.ToString());
+        }
+        catch (Exception e)
+        {
+            throw new CommitOutcomeUnknownException($"the commit of epoch {next.N.ToString(CultureInfo.InvariantCulture)} of {_request.Key} to {_connection.Display} got no answer", e);
         }
     }
 

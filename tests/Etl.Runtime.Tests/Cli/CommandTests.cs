@@ -142,6 +142,23 @@ public sealed class CommandTests
     }
 
     [Test]
+    public async Task Moving_needs_the_name_of_before()
+    {
+        var stage = await CliSession.RunAsync("state move orders warehouse --from-stage dwh", _ => new StateEdit("warehouse", 8, 0));
+        var both = await CliSession.RunAsync("state move orders warehouse --from-pipeline sales --from-stage dwh --output json", _ => new StateEdit("warehouse", 8, 0));
+        var none = await CliSession.RunAsync("state move orders warehouse", _ => new StateEdit("warehouse", 8, 0));
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(stage.App.Asked, Is.EqualTo(("orders", "warehouse", (string?)null, "dwh")));
+            Assert.That(stage.Out, Is.EqualTo("warehouse: moved in epoch 8\n"));
+            Assert.That(both.App.Asked, Is.EqualTo(("orders", "warehouse", "sales", "dwh")));
+            Assert.That(both.Out, Does.Contain("\"epoch\": 8"));
+            Assert.That((none.ExitCode, none.App.Asked), Is.EqualTo((2, (object?)null)));
+            Assert.That(none.Error, Does.Contain("--from-pipeline, --from-stage or both"));
+        }
+    }
+
+    [Test]
     public async Task Discarding_needs_a_reason_and_resetting_a_yes()
     {
         var discarded = await CliSession.RunAsync("dead-letters discard orders --stage checked --reason tests", _ => new[] { new StateEdit("warehouse", 7, 1200) });

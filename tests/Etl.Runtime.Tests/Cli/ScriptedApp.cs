@@ -76,6 +76,9 @@ internal sealed class ScriptedApp : IEtlApp
     public Task<IReadOnlyList<OfStage<LakeClearance>>> VacuumLakeAsync(Scope scope, string pipeline, string? stage, TimeSpan retention, bool dryRun, CancellationToken cancel) =>
         Reply<IReadOnlyList<OfStage<LakeClearance>>>(scope, (pipeline, stage, retention, dryRun));
 
+    public Task<StateEdit> MoveStateAsync(Scope scope, string pipeline, string stage, string? oldPipeline, string? oldStage, CancellationToken cancel) =>
+        Reply<StateEdit>(scope, (pipeline, stage, oldPipeline, oldStage));
+
     public Task<IReadOnlyList<WrittenFile>> ImportContractsAsync(Scope scope, ImportRequest request, CancellationToken cancel) => Reply<IReadOnlyList<WrittenFile>>(scope, request);
 
     public Task<IReadOnlyList<WrittenFile>> NewPipelinesAsync(Scope scope, NewRequest request, CancellationToken cancel) => Reply<IReadOnlyList<WrittenFile>>(scope, request);

@@ -2,17 +2,20 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
+using Etl.Runtime.Execution;
 using Etl.Runtime.Reports;
 
 namespace Etl.Cli.Commands;
 
-/// <summary><c>etl state show | reset PIPELINE</c>: how far each target is, and what a person decides about it.</summary>
+/// <summary><c>etl state show | reset | move PIPELINE</c>: how far each target is, and what a person decides about it.</summary>
 internal static class StateCommand
 {
     private static readonly Argument<string> Pipeline = new("pipeline") { Description = "The pipeline's file, or its id.", HelpName = "PIPELINE" };
     private static readonly Argument<string> Stage = new("stage") { Description = "The load stage.", HelpName = "STAGE" };
     private static readonly Option<bool> Yes = new("--yes") { Description = "Do it; without it nothing is changed." };
     private static readonly Option<long?> ToEpoch = new("--to-epoch") { Description = "Back to where the target was after this epoch, instead of to the beginning.", HelpName = "N" };
+    private static readonly Option<string?> FromPipeline = new("--from-pipeline") { Description = "The pipeline's id before; if not given, the pipeline kept its own.", HelpName = "OLD" };
+    private static readonly Option<string?> FromStage = new("--from-stage") { Description = "The load stage's id before; if not given, the stage kept its own.", HelpName = "OLD" };
 
     public static Command Create(CliHost host)
     {
@@ -35,18 +38,35 @@ internal static class StateCommand
             }
 
             var edit = await call.App.ResetStateAsync(call.Scope, call.Parse.GetRequiredValue(Pipeline), stage, epoch, call.Cancel);
-            if (call.Json)
-            {
-                call.PrintJson(new { Version = 1, edit.Stage, edit.Epoch });
-            }
-            else
-            {
-                call.Print($"{edit.Stage}: reset in epoch {TextReport.Number(edit.Epoch)}\n");
-            }
-
+            Write(call, edit, "reset");
             return ExitCode.Done;
         });
-        return new Command("state", "Shows how far targets have consumed their sources, and sets them back.") { show, reset };
+
+        var move = new Command("move", "After a pipeline or a load stage was renamed: its target goes on under the new name.") { Pipeline, Stage, FromPipeline, FromStage, SharedOptions.Environment, SharedOptions.Plugins };
+        host.Handle(move, async call =>
+        {
+            var (pipeline, stage) = (call.Parse.GetValue(FromPipeline), call.Parse.GetValue(FromStage));
+            if ((pipeline ?? stage) is null)
+            {
+                throw Invocation.Usage("which name did the load have before?", "Give --from-pipeline, --from-stage or both.");
+            }
+
+            Write(call, await call.App.MoveStateAsync(call.Scope, call.Parse.GetRequiredValue(Pipeline), call.Parse.GetRequiredValue(Stage), pipeline, stage, call.Cancel), "moved");
+            return ExitCode.Done;
+        });
+        return new Command("state", "Shows how far targets have consumed their sources, sets them back, and renames them.") { show, reset, move };
+    }
+
+    private static void Write(Invocation call, StateEdit edit, string what)
+    {
+        if (call.Json)
+        {
+            call.PrintJson(new { Version = 1, edit.Stage, edit.Epoch });
+        }
+        else
+        {
+            call.Print($"{edit.Stage}: {what} in epoch {TextReport.Number(edit.Epoch)}\n");
+        }
     }
 
     private static void Write(Invocation call, IReadOnlyList<TargetState> targets)
