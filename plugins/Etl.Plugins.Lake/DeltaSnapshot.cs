@@ -182,6 +182,8 @@ internal sealed class DeltaSnapshot
                 Protocol = DeltaProtocol.Parse(action);
                 break;
             case "txn":
+                // Looked at here, where what is damaged is told with its place.
+                _ = action["version"]!.GetValue<long>();
                 _transactions[action["appId"]!.GetValue<string>()] = action;
                 break;
             case "commitInfo":
