@@ -69,7 +69,7 @@ internal static class Oracle
         List<string> left =
         [
             .. Directory.EnumerateFileSystemEntries(rig.Project.PathOf(".etl/tmp")).Where(f => Path.GetFileName(f) != ".held"),
-            .. Directory.EnumerateFiles(known, "*.parquet", SearchOption.AllDirectories).Where(f => !f.Contains("/refused/", StringComparison.Ordinal)).Except(Named(rig)),
+            .. Directory.EnumerateFiles(known, "*.parquet", SearchOption.AllDirectories).Where(f => !f.Contains("/refused/", StringComparison.Ordinal) && !f.Contains("/_delta_log/", StringComparison.Ordinal)).Except(Named(rig)),
         ];
         if (rig.Bucket is not null)
         {
