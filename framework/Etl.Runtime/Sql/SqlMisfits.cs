@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Etl.Contracts;
 using Etl.DuckDb;
@@ -16,15 +15,22 @@ internal sealed record SqlMisfit(int Position, string What, string Hint);
 /// What DuckDB's binder lets pass and the first row shows: a text that is compared with a number and is none, and a text where a condition belongs. It casts both, and the
 /// plan that it makes has these casts.
 /// </summary>
-internal static class SqlMisfits
+internal sealed class SqlMisfits
 {
-    private static readonly JsonDocumentOptions Deep = new() { MaxDepth = 4096 };
+    private readonly DuckConnection _connection;
+    private readonly string _sql;
+    private readonly byte[] _bytes;
+
+    // Whether a text is a value of a type: a query has the same few many times.
+    private readonly Dictionary<(string Text, string Type), bool> _fits = [];
+
+    private SqlMisfits(DuckConnection connection, string sql) => (_connection, _sql, _bytes) = (connection, sql, Encoding.UTF8.GetBytes(sql));
 
     /// <summary>Those of a query that binds, in the order of the plan.</summary>
     public static IReadOnlyList<SqlMisfit> Find(DuckConnection connection, string sql)
     {
-        var text = connection.QueryText($"SELECT json_serialize_plan({SqlText.Literal(sql)}, skip_null := true, skip_empty := true, optimize := false)::VARCHAR")!;
-        return [.. Casts(JsonNode.Parse(text, documentOptions: Deep)).Select(c => Of(connection, sql, c)).OfType<SqlMisfit>()];
+        var misfits = new SqlMisfits(connection, sql);
+        return [.. Casts(SqlSyntax.Plan(connection, sql)).Select(misfits.Of).OfType<SqlMisfit>()];
     }
 
     private static IEnumerable<JsonObject> Casts(JsonNode? node) => node switch
@@ -34,7 +40,7 @@ internal static class SqlMisfits
         _ => [],
     };
 
-    private static SqlMisfit? Of(DuckConnection connection, string sql, JsonObject cast)
+    private SqlMisfit? Of(JsonObject cast)
     {
         var child = cast["child"]!.AsObject();
         if (TypeOf(cast["return_type"]) is not { } type)
@@ -44,25 +50,32 @@ internal static class SqlMisfits
 
         if ((string?)child["expression_class"] == "BOUND_CONSTANT")
         {
-            return (string?)child["value"]?["type"]?["id"] == "VARCHAR" && child["value"]?["value"] is JsonValue value && Position(sql, child) is { } at
-                && connection.QueryText($"SELECT TRY_CAST({SqlText.Literal((string)value!)} AS {type})::VARCHAR") is null
-                ? new(at, $"'{(string)value!}' is no {type}, and is compared or combined with one here", "Write a value of that type, or cast the other side to VARCHAR.")
+            return (string?)child["value"]?["type"]?["id"] == "VARCHAR" && (string?)child["value"]?["value"] is { } value && Position(child) is { } at && !Fits(value, type)
+                ? new(at, $"'{value}' is no {type}, and is compared or combined with one here", "Write a value of that type, or cast the other side to VARCHAR.")
                 : null;
         }
 
-        return type == "BOOLEAN" && (string?)child["return_type"]?["id"] == "VARCHAR" && (Position(sql, cast) ?? Position(sql, child)) is { } place && !IsWritten(sql, place)
+        return type == "BOOLEAN" && (string?)child["return_type"]?["id"] == "VARCHAR" && (Position(cast) ?? Position(child)) is { } place && !IsWritten(place)
             ? new(place, "a text stands where a condition belongs", "Compare it with something: column = 'value'.")
             : null;
     }
 
     // A cast that the author wrote is the author's word.
-    private static bool IsWritten(string sql, int at) => sql.AsSpan(at).StartsWith("cast", StringComparison.OrdinalIgnoreCase) || sql.AsSpan(at).StartsWith("::");
+    private bool IsWritten(int at) => _sql.AsSpan(at).StartsWith("cast", StringComparison.OrdinalIgnoreCase) || _sql.AsSpan(at).StartsWith("::");
 
-    private static int? Position(string sql, JsonObject expression)
+    // DuckDB counts bytes; what it made up itself is nowhere.
+    private int? Position(JsonObject expression) =>
+        (ulong?)expression["query_location"] is { } at && at < (ulong)_bytes.Length ? Encoding.UTF8.GetCharCount(_bytes, 0, (int)at) : null;
+
+    private bool Fits(string text, string type)
     {
-        // DuckDB counts bytes; what it made up itself is nowhere.
-        var bytes = Encoding.UTF8.GetBytes(sql);
-        return (ulong?)expression["query_location"] is { } at && at < (ulong)bytes.Length ? Encoding.UTF8.GetCharCount(bytes, 0, (int)at) : null;
+        if (!_fits.TryGetValue((text, type), out var fits))
+        {
+            fits = _connection.QueryText($"SELECT TRY_CAST({SqlText.Literal(text)} AS {type})::VARCHAR") is not null;
+            _fits.Add((text, type), fits);
+        }
+
+        return fits;
     }
 
     // Of types whose values are written as one text.

@@ -5,20 +5,25 @@ using Etl.DuckDb;
 
 namespace Etl.Runtime.Sql;
 
-/// <summary>DuckDB's own parser.</summary>
+/// <summary>DuckDB's own parser and binder, as JSON. Nothing is executed.</summary>
 internal static class SqlSyntax
 {
     // A long chain of CASE is as deep as it is long.
     private static readonly JsonDocumentOptions Deep = new() { MaxDepth = 4096 };
 
-    /// <summary>The tree of a SELECT as JSON, without what is empty; null for what is none. Nothing is executed.</summary>
+    /// <summary>The tree of a SELECT, without what is empty; null for what is none.</summary>
     public static JsonObject? Parse(DuckConnection connection, string sql)
     {
-        var text = connection.QueryText($"SELECT json_serialize_sql({SqlText.Literal(sql)}, skip_null := true)::VARCHAR")!;
-        var tree = JsonNode.Parse(text, documentOptions: Deep)?["statements"]?[0]?["node"]?.AsObject();
+        var tree = Serialized(connection, $"json_serialize_sql({SqlText.Literal(sql)}, skip_null := true)")?["statements"]?[0]?["node"]?.AsObject();
         RemoveEmpty(tree);
         return tree;
     }
+
+    /// <summary>The plan of a SELECT as it was bound, without what is empty, and before anything was optimised away.</summary>
+    public static JsonNode? Plan(DuckConnection connection, string sql) =>
+        Serialized(connection, $"json_serialize_plan({SqlText.Literal(sql)}, skip_null := true, skip_empty := true, optimize := false)");
+
+    private static JsonNode? Serialized(DuckConnection connection, string call) => JsonNode.Parse(connection.QueryText($"SELECT {call}::VARCHAR")!, documentOptions: Deep);
 
     // As skip_empty does, but for the sets of a GROUP BY, where the empty one is the total.
     private static void RemoveEmpty(JsonNode? node)
