@@ -1,7 +1,5 @@
 using System.Collections.Concurrent;
-using System.Globalization;
 using System.Runtime.CompilerServices;
-using System.Text.Json.Nodes;
 using Apache.Arrow;
 using Etl.Contracts;
 using Etl.Runtime.Compilation;
@@ -56,10 +54,7 @@ internal sealed class KeyedReplay(CompiledPipeline pipeline, ExtractNode source,
 
     private sealed class Extraction(KeyedReplay replay, ExtractRequest request, LetterRows rows) : IExtraction
     {
-        public IReadOnlyList<Split> Splits { get; } =
-        [
-            .. Enumerable.Range(0, rows.Keys.Count).Where(i => rows.Keys[i] > 0).Select(i => new Split(i.ToString("d6", CultureInfo.InvariantCulture), new JsonObject { ["file"] = i })),
-        ];
+        public IReadOnlyList<Split> Splits { get; } = LetterRows.Splits(rows.Keys);
 
         public SourcePosition Reached => throw new InvalidOperationException("a replay moves no position");
 
@@ -67,7 +62,7 @@ internal sealed class KeyedReplay(CompiledPipeline pipeline, ExtractNode source,
 
         public async IAsyncEnumerable<RecordBatch> ReadAsync(Split split, [EnumeratorCancellation] CancellationToken cancel)
         {
-            var file = split.Spec["file"]!.GetValue<int>();
+            var file = LetterRows.FileOf(split);
             var (node, key) = (replay.Source, replay.Key);
             var epoch = replay.Files[file].Epoch;
             var lookup = request with

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using System.Text.Json.Nodes;
 using Etl.Contracts;
 using Etl.DuckDb;
 using Etl.Runtime.Compilation;
@@ -35,6 +36,13 @@ internal sealed class LetterRows : IDisposable
 
     /// <summary>Keys that this file is the newest to hold, by file.</summary>
     public IReadOnlyList<long> Keys { get; private set; } = [];
+
+    /// <summary>A split for each file of which there is something to read; <paramref name="counts"/> are by file.</summary>
+    public static IReadOnlyList<Split> Splits(IReadOnlyList<long> counts) =>
+        [.. Enumerable.Range(0, counts.Count).Where(i => counts[i] > 0).Select(i => new Split(i.ToString("d6", CultureInfo.InvariantCulture), new JsonObject { ["file"] = i }))];
+
+    /// <summary>The file that a split is of.</summary>
+    public static int FileOf(Split split) => split.Spec["file"]!.GetValue<int>();
 
     /// <summary>Reads the files, the oldest first. ETL4226: a file lacks a column of the key, or has no value in it.</summary>
     /// <param name="pipeline">Knows the connections.</param>

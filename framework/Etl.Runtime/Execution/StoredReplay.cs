@@ -1,6 +1,4 @@
-using System.Globalization;
 using System.Runtime.CompilerServices;
-using System.Text.Json.Nodes;
 using Apache.Arrow;
 using Apache.Arrow.Types;
 using Etl.Contracts;
@@ -54,10 +52,7 @@ internal sealed class StoredReplay(
 
     private sealed class Extraction(StoredReplay replay, Schema schema, LetterRows rows) : IExtraction
     {
-        public IReadOnlyList<Split> Splits { get; } =
-        [
-            .. Enumerable.Range(0, rows.Rows.Count).Where(i => rows.Rows[i] > 0).Select(i => new Split(i.ToString("d6", CultureInfo.InvariantCulture), new JsonObject { ["file"] = i })),
-        ];
+        public IReadOnlyList<Split> Splits { get; } = LetterRows.Splits(rows.Rows);
 
         public SourcePosition Reached => throw new InvalidOperationException("a replay moves no position");
 
@@ -65,7 +60,7 @@ internal sealed class StoredReplay(
 
         public async IAsyncEnumerable<RecordBatch> ReadAsync(Split split, [EnumeratorCancellation] CancellationToken cancel)
         {
-            var file = split.Spec["file"]!.GetValue<int>();
+            var file = LetterRows.FileOf(split);
             var stored = replay.StoredSchema(file, schema);
             await using var reader = await ParquetFileReader.OpenAsync(File.OpenRead(rows.PathOf(file)), "a copy of the dead letters", cancel);
             for (var group = 0; group < reader.RowGroups; group++)
