@@ -61,7 +61,9 @@ internal static partial class Durable
             return true;
         }
 
-        return Marshal.GetLastPInvokeError() is Exists ? false : throw Failed(path, Marshal.GetLastPInvokeError());
+        // Whoever placed the name may have removed what was written for it.
+        var error = Marshal.GetLastPInvokeError();
+        return error is Exists || File.Exists(path) ? false : throw Failed(path, error);
     }
 
     /// <summary>Makes missing folders, for the owner only, and their names durable.</summary>

@@ -83,5 +83,9 @@ internal sealed class FileCommitLog(IObjectStore store, string path, CheckpointK
         return store.PutIfAbsentAsync(KeyOf(commit.Checkpoint.N), Encoding.UTF8.GetBytes(json.ToJsonString()), cancel);
     }
 
+    /// <summary>Discards what the store keeps of commits that were not finished, up to a number that is taken.</summary>
+    public ValueTask DiscardUnfinishedAsync(long taken, CancellationToken cancel) =>
+        store.DiscardUnfinishedAsync(_folder, stored => string.CompareOrdinal(stored.Key, KeyOf(taken)) <= 0, cancel);
+
     private string KeyOf(long n) => string.Create(CultureInfo.InvariantCulture, $"{_folder}{n:D20}.json");
 }

@@ -148,8 +148,9 @@ internal sealed class FileLoadSession(IObjectStore store, LoadFormat format, Fil
     // still commit them, except those that a full refresh found without a checkpoint.
     private async ValueTask DeleteDeadFilesAsync(FileCommit commit, CancellationToken cancel)
     {
+        var prefix = EpochFileName.Prefix(options.Path, request.Key);
         var dead = new List<string>();
-        await foreach (var (key, _, _) in store.ListAsync(EpochFileName.Prefix(options.Path, request.Key), cancel))
+        await foreach (var (key, _, _) in store.ListAsync(prefix, cancel))
         {
             if (EpochFileName.EpochOf(key, options.Path, request.Key) is { } n
                 && (n < commit.From || (n == commit.Checkpoint.N && key != commit.File) || (Replaces && lost.Contains(key))))
@@ -162,5 +163,8 @@ internal sealed class FileLoadSession(IObjectStore store, LoadFormat format, Fil
         {
             await store.DeleteAsync(key, cancel);
         }
+
+        await store.DiscardUnfinishedAsync(prefix, stored => EpochFileName.EpochOf(stored.Key, options.Path, request.Key) <= commit.Checkpoint.N, cancel);
+        await log.DiscardUnfinishedAsync(commit.Checkpoint.N, cancel);
     }
 }

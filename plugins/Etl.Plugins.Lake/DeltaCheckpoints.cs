@@ -53,9 +53,9 @@ internal sealed partial class DeltaCheckpoints(IObjectStore store, string root, 
         await foreach (var stored in store.ListAsync(Folder, cancel))
         {
             var name = stored.Key[Folder.Length..];
-            if (VersionName().Match(name) is { Success: true } version)
+            if (DeltaLog.VersionOf(stored.Key, root) is { } version)
             {
-                versions.Add(long.Parse(version.Groups[1].Value, CultureInfo.InvariantCulture));
+                versions.Add(version);
             }
 
             if (CheckpointName().Match(name) is { Success: true } match)
@@ -161,9 +161,6 @@ internal sealed partial class DeltaCheckpoints(IObjectStore store, string root, 
 
         return new FileStream(Path.Combine(tempFolder, $"checkpoint-{Guid.NewGuid():N}"), options);
     }
-
-    [GeneratedRegex(@"^(\d{20})\.json$")]
-    private static partial Regex VersionName();
 
     [GeneratedRegex(@"^(\d{20})\.checkpoint(?:\.\d{10}\.(\d{10}))?\.parquet$")]
     private static partial Regex CheckpointName();

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Etl.Contracts;
 
 namespace Etl.Plugins.Lake;
@@ -10,7 +11,7 @@ namespace Etl.Plugins.Lake;
 /// The log of a Delta table. It is read from its newest checkpoint, or from its start; from there on versions are read one after the other until there is
 /// none: a listing is never asked what the newest version is, as listings can lag behind.
 /// </summary>
-internal sealed class DeltaLog(IObjectStore store, string root, string tempFolder)
+internal sealed partial class DeltaLog(IObjectStore store, string root, string tempFolder)
 {
     // Versions fetched at a time while a table is opened.
     private const int Window = 16;
@@ -18,6 +19,10 @@ internal sealed class DeltaLog(IObjectStore store, string root, string tempFolde
 
     /// <summary>The object that holds a version.</summary>
     public string KeyOf(long version) => string.Create(CultureInfo.InvariantCulture, $"{root}_delta_log/{version:D20}.json");
+
+    /// <summary>The version that an object of a table's log holds; null for another object.</summary>
+    public static long? VersionOf(string key, string root) =>
+        VersionKey().Match(key[root.Length..]) is { Success: true } match ? long.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) : null;
 
     /// <summary>The table as it is. ETL4555: versions are missing or damaged, and no checkpoint stands in for them.</summary>
     public async ValueTask<DeltaSnapshot> ReadAsync(CancellationToken cancel)
@@ -157,4 +162,7 @@ internal sealed class DeltaLog(IObjectStore store, string root, string tempFolde
     private EtlException Missing(long version, string? broken) => new(
         "ETL4555", $"the table's log has no version {version}, and later ones exist ({KeyOf(version)}){(broken is null ? "" : $"; {broken}")}",
         "Another program cleaned up the log without a checkpoint that can be read, or a file of it was lost. Restore the files, or load into another table.");
+
+    [GeneratedRegex(@"^_delta_log/(\d{20})\.json$")]
+    private static partial Regex VersionKey();
 }

@@ -5,18 +5,18 @@ namespace Etl.Plugins.Lake;
 /// <summary>
 /// Data files of runs that were killed before the log named them. To be called after a publish: whatever such a run may still have under way towards the log then
 /// finds its version taken. A run that did commit here is left alone, and so are files that the table names, as of which run they are is forgotten with the log's old entries,
-/// and files whose run is not known to have ended.
+/// and files whose run is not known to have ended. An entry of the log that a store keeps unfinished is dead when its version is there, whoever began it.
 /// </summary>
 internal static class Orphans
 {
     public static async ValueTask DeleteAsync(IObjectStore store, string root, DeltaSnapshot table, IReadOnlyList<string> goneRuns, CancellationToken cancel)
     {
-        var marks = goneRuns.Where(run => !table.HasRun(run)).Select(run => $"-{DataFiles.SuffixOf(run)}-").ToList();
-        if (marks.Count == 0)
+        if (goneRuns.Count == 0)
         {
             return;
         }
 
+        var marks = goneRuns.Where(run => !table.HasRun(run)).Select(run => $"-{DataFiles.SuffixOf(run)}-").ToList();
         var orphans = new List<string>();
         await foreach (var stored in store.ListAsync(root, cancel))
         {
@@ -31,7 +31,7 @@ internal static class Orphans
             await store.DeleteAsync(key, cancel);
         }
 
-        await store.DiscardUnfinishedAsync(root, IsOrphan, cancel);
+        await store.DiscardUnfinishedAsync(root, stored => IsOrphan(stored) || DeltaLog.VersionOf(stored.Key, root) <= table.Version, cancel);
 
         bool IsOrphan(StoredObject stored)
         {

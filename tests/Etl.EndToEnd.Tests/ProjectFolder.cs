@@ -148,7 +148,7 @@ public sealed class ProjectFolder : IDisposable
     public string LakeTable(string folder)
     {
         var active = new Dictionary<string, JsonObject>();
-        foreach (var version in Directory.GetFiles(PathOf($"{folder}/_delta_log"), "*.json").Order(StringComparer.Ordinal))
+        foreach (var version in LakeLog(folder))
         {
             foreach (var action in File.ReadLines(version).Select(l => JsonNode.Parse(l)!.AsObject()))
             {
@@ -171,8 +171,13 @@ public sealed class ProjectFolder : IDisposable
         return $"({string.Join(" UNION ALL ", active.Select(a => $"SELECT *{Partition(a.Value)} FROM read_parquet('{PathOf(folder)}/{Uri.UnescapeDataString(a.Key)}')"))})";
     }
 
+    /// <summary>The log's entries, the oldest first. What is not a version by its whole name is none: a run that was killed leaves a hidden file of the next one.</summary>
+    public List<string> LakeLog(string folder) => Directory.Exists(PathOf($"{folder}/_delta_log"))
+        ? [.. Directory.GetFiles(PathOf($"{folder}/_delta_log"), "*.json").Where(f => Path.GetFileNameWithoutExtension(f).All(char.IsAsciiDigit)).Order(StringComparer.Ordinal)]
+        : [];
+
     /// <summary>Versions of the lake's table.</summary>
-    public int LakeVersions(string folder) => Directory.Exists(PathOf($"{folder}/_delta_log")) ? Directory.GetFiles(PathOf($"{folder}/_delta_log"), "*.json").Length : 0;
+    public int LakeVersions(string folder) => LakeLog(folder).Count;
 
     /// <summary>Removes it; fails the test if a password that the commands were given is in a file.</summary>
     public void Dispose()

@@ -70,6 +70,7 @@ internal static class Oracle
         [
             .. Directory.EnumerateFileSystemEntries(rig.Project.PathOf(".etl/tmp")).Where(f => Path.GetFileName(f) != ".held"),
             .. Directory.EnumerateFiles(known, "*.parquet", SearchOption.AllDirectories).Where(f => !f.Contains("/refused/", StringComparison.Ordinal) && !f.Contains("/_delta_log/", StringComparison.Ordinal)).Except(Named(rig)),
+            .. Directory.EnumerateFiles(known, ".etl-tmp-*", SearchOption.AllDirectories).Where(f => f.Contains("/_delta_log/", StringComparison.Ordinal)),
         ];
         if (rig.Bucket is not null)
         {
@@ -130,7 +131,7 @@ internal static class Oracle
     }
 
     private static IEnumerable<JsonObject> Checkpoints(Rig rig, string load) =>
-        from file in Directory.GetFiles(rig.Project.PathOf($"lake/{(load == "lake" ? "orders" : load)}/_delta_log"), "*.json").Order(StringComparer.Ordinal)
+        from file in rig.Project.LakeLog($"lake/{(load == "lake" ? "orders" : load)}")
         from line in File.ReadLines(file)
         let checkpoint = JsonNode.Parse(line)!["commitInfo"]?["etlCheckpoint"]
         where checkpoint is not null
@@ -139,7 +140,7 @@ internal static class Oracle
     private static IEnumerable<string> Named(Rig rig) =>
         from table in (string[])["orders", "history"]
         let folder = rig.Project.PathOf($"lake/{table}")
-        from file in Directory.GetFiles($"{folder}/_delta_log", "*.json")
+        from file in rig.Project.LakeLog($"lake/{table}")
         from line in File.ReadLines(file)
         let path = JsonNode.Parse(line)!["add"]?["path"]
         where path is not null
