@@ -1,12 +1,13 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Etl.Contracts;
 using Etl.DuckDb;
 
 namespace Etl.Runtime.Sql;
 
 /// <summary>DuckDB's own parser and binder, as JSON. Nothing is executed.</summary>
-internal static class SqlSyntax
+internal static partial class SqlSyntax
 {
     // A long chain of CASE is as deep as it is long.
     private static readonly JsonDocumentOptions Deep = new() { MaxDepth = 4096 };
@@ -14,8 +15,14 @@ internal static class SqlSyntax
     /// <summary>The tree of a SELECT, without what is empty; null for what is none.</summary>
     public static JsonObject? Parse(DuckConnection connection, string sql)
     {
-        var tree = Serialized(connection, $"json_serialize_sql({SqlText.Literal(sql)}, skip_null := true)")?["statements"]?[0]?["node"]?.AsObject();
-        RemoveEmpty(tree);
+        // DuckDB leaves out what is empty far sooner than it can be done here, but with it the empty set of a GROUP BY, which is the total.
+        var total = MayGroupByNothing().IsMatch(sql);
+        var tree = Serialized(connection, $"json_serialize_sql({SqlText.Literal(sql)}, skip_null := true, skip_empty := {(total ? "false" : "true")})")?["statements"]?[0]?["node"]?.AsObject();
+        if (total)
+        {
+            RemoveEmpty(tree);
+        }
+
         return tree;
     }
 
@@ -23,7 +30,17 @@ internal static class SqlSyntax
     public static JsonNode? Plan(DuckConnection connection, string sql) =>
         Serialized(connection, $"json_serialize_plan({SqlText.Literal(sql)}, skip_null := true, skip_empty := true, optimize := false)");
 
-    private static JsonNode? Serialized(DuckConnection connection, string call) => JsonNode.Parse(connection.QueryText($"SELECT {call}::VARCHAR")!, documentOptions: Deep);
+    private static JsonNode? Serialized(DuckConnection connection, string call) =>
+        JsonNode.Parse(NoNumber().Replace(connection.QueryText($"SELECT {call}::VARCHAR")!, static m => m.Value[0] == '"' ? m.Value : $"\"{m.Value}\""), documentOptions: Deep);
+
+    [GeneratedRegex(@"\b(ROLLUP|CUBE|GROUPING)\b|\(\s*\)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex MayGroupByNothing();
+
+    // What a DOUBLE holds and JSON cannot: DuckDB writes a literal of 1e400 as Infinity. Strings are matched so that nothing in them is.
+    [GeneratedRegex("""
+        "(?:[^"\\]|\\.)*"|-?\b(?:Infinity|inf|NaN|nan)\b
+        """, RegexOptions.IgnorePatternWhitespace | RegexOptions.CultureInvariant)]
+    private static partial Regex NoNumber();
 
     // As skip_empty does, but for the sets of a GROUP BY, where the empty one is the total.
     private static void RemoveEmpty(JsonNode? node)
