@@ -5,7 +5,7 @@ using Etl.Runtime.Sql;
 namespace Etl.Runtime.Compilation.Lineage;
 
 /// <summary>Follows expressions of DuckDB's syntax tree.</summary>
-internal sealed class LineageExpressions(LineageSql sql, LineageQueries queries, IReadOnlyDictionary<string, string> parameters)
+internal sealed class LineageExpressions(LineageQueries queries, IReadOnlyDictionary<string, string> parameters)
 {
     // Where a thing stands and what it is called does not change what it computes.
     private static readonly HashSet<string> Unimportant = ["query_location", "alias", "class", "username"];
@@ -27,7 +27,7 @@ internal sealed class LineageExpressions(LineageSql sql, LineageQueries queries,
     };
 
     /// <summary>Whether an expression holds an aggregate that is not in a query of its own or in a window.</summary>
-    public bool IsAggregate(JsonObject node) => Calls(node, sql.IsAggregate);
+    public static bool IsAggregate(JsonObject node) => Calls(node, LineageSql.IsAggregate);
 
     /// <summary>Whether an expression gives several rows for one.</summary>
     public static bool IsUnnest(JsonObject node) => Calls(node, f => f.Equals("unnest", StringComparison.OrdinalIgnoreCase));
@@ -46,7 +46,7 @@ internal sealed class LineageExpressions(LineageSql sql, LineageQueries queries,
     private Flow Function(JsonObject node, LineageScope scope, string? stage)
     {
         var arguments = Children(node["children"]).ToList();
-        var value = sql.IsAggregate((string)node["function_name"]!) ? Influence.Aggregation : Influence.Transformation;
+        var value = LineageSql.IsAggregate((string)node["function_name"]!) ? Influence.Aggregation : Influence.Transformation;
         var parts = Children(node).Select(c => Of(c, scope, stage).As(arguments.Contains(c) ? value : c == node["filter"] ? Influence.Filter : Influence.Sort));
         return Flow.Of(parts, Text(node)).By(stage);
     }

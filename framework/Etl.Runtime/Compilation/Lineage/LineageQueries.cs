@@ -19,7 +19,7 @@ internal sealed class LineageQueries
     public LineageQueries(
         LineageSql sql, IReadOnlyDictionary<string, Relation> tables, IReadOnlyDictionary<string, IReadOnlyList<string>> stages, IReadOnlyDictionary<string, string> parameters)
     {
-        _expressions = new LineageExpressions(sql, this, parameters);
+        _expressions = new LineageExpressions(this, parameters);
         _tables = new LineageTables(this, _expressions, tables);
         _stages = stages;
     }
@@ -88,7 +88,7 @@ internal sealed class LineageQueries
         var groups = LineageExpressions.Children(node["group_expressions"]).Select(g => Numbered(g, columns) ?? _expressions.Of(g, scope, stage)).ToList();
         if ((string?)node["aggregate_handling"] == "FORCE_AGGREGATES")
         {
-            groups.AddRange(items.Where(i => (string)i["class"]! != "STAR" && !_expressions.IsAggregate(i)).Select(i => _expressions.Of(i, scope, stage)));
+            groups.AddRange(items.Where(i => (string)i["class"]! != "STAR" && !LineageExpressions.IsAggregate(i)).Select(i => _expressions.Of(i, scope, stage)));
             groups.AddRange(items.Where(i => (string)i["class"]! == "STAR").SelectMany(i => Star(i, scope, stage)).Select(c => c.Flow));
         }
 
@@ -100,7 +100,7 @@ internal sealed class LineageQueries
 
         decides.AddRange(items.Where(LineageExpressions.IsUnnest).Select(i => _expressions.Of(i, scope, stage).As(Influence.Join)));
         // One row for all.
-        if (groups.Count == 0 && items.Exists(_expressions.IsAggregate))
+        if (groups.Count == 0 && items.Exists(LineageExpressions.IsAggregate))
         {
             decides.Add(Flow.Constant("one row"));
         }

@@ -7,15 +7,20 @@ namespace Etl.Runtime.Compilation.Lineage;
 /// <summary>DuckDB's own parser, as JSON, and what has to be known of its functions.</summary>
 internal sealed class LineageSql : IDisposable
 {
+    // One offline database for the process, and so one list of its functions.
+    private static readonly Lazy<HashSet<string>> Aggregates = new(() =>
+    {
+        using var connection = OfflineDatabase.Connect();
+        return [.. connection.QueryRows("SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE function_type = 'aggregate'").Select(r => r[0]!)];
+    });
+
     private readonly DuckConnection _connection = OfflineDatabase.Connect();
-    private HashSet<string>? _aggregates;
 
     /// <summary>The tree of a SELECT that binds; nothing is executed.</summary>
     public JsonObject Parse(string sql) => SqlSyntax.Parse(_connection, sql)!;
 
     /// <summary>Whether a function sees several rows.</summary>
-    public bool IsAggregate(string function) => (_aggregates ??=
-        [.. _connection.QueryRows("SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE function_type = 'aggregate'").Select(r => r[0]!)]).Contains(function.ToLowerInvariant());
+    public static bool IsAggregate(string function) => Aggregates.Value.Contains(function.ToLowerInvariant());
 
     public void Dispose() => _connection.Dispose();
 }
