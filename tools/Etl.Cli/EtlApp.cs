@@ -58,23 +58,27 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
     public async Task<ValidationResult> ValidateAsync(Scope scope, IReadOnlyList<string> paths, CancellationToken cancel)
     {
         var files = paths.SelectMany(PipelineFiles).Distinct().ToList();
+        var found = new List<Diagnostic>[files.Count];
+
+        // A pipeline compiles on its own; that its problems come in the files' order is all that they have in common.
+        await Parallel.ForAsync(0, files.Count, cancel, async (i, _) => found[i] = await ProblemsAsync(scope, files[i]));
+        return new ValidationResult(files, [.. found.SelectMany(d => d).Distinct()]);
+    }
+
+    private async ValueTask<List<Diagnostic>> ProblemsAsync(Scope scope, string file)
+    {
         var found = new List<Diagnostic>();
-        foreach (var file in files)
+        try
         {
-            cancel.ThrowIfCancellationRequested();
-            try
-            {
-                await using var compiled = await CompileAsync(scope, file, new Dictionary<string, string>(), null, found.AddRange);
-                found.AddRange(PipelineTester.Check(compiled));
-            }
-            catch (InvalidPipelineException e)
-            {
-                found.AddRange(e.Diagnostics);
-            }
+            await using var compiled = await CompileAsync(scope, file, new Dictionary<string, string>(), null, found.AddRange);
+            found.AddRange(PipelineTester.Check(compiled));
+        }
+        catch (InvalidPipelineException e)
+        {
+            found.AddRange(e.Diagnostics);
         }
 
-        cancel.ThrowIfCancellationRequested();
-        return new ValidationResult(files, [.. found.Distinct()]);
+        return found;
     }
 
     public Task<IReadOnlyList<TestFileResult>> TestAsync(Scope scope, IReadOnlyList<string> paths, string? filter, CancellationToken cancel) => Guarded(async () =>
@@ -261,7 +265,7 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
     private static string? EnvironmentOf(Scope scope) => scope.Environment == Project.DefaultEnvironment ? null : scope.Environment;
 
     // One for the command, so that plugins are loaded once however many pipelines there are.
-    private PipelineRunner Runner(Scope scope) => _runner ??= new(scope.PluginFolders, time);
+    private PipelineRunner Runner(Scope scope) => LazyInitializer.EnsureInitialized(ref _runner, () => new(scope.PluginFolders, time));
 
     private ComponentFactory Factory(Scope scope, Project? project)
     {
