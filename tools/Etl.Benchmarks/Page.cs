@@ -25,12 +25,12 @@ internal static class Page
         {
             Line(text, $"""
 
-                | start-up | goal | median of ten |
-                | --- | --- | --- |
+                | start-up | goal | median | peak memory |
+                | --- | --- | --- | --- |
                 """);
             foreach (var s in startUps)
             {
-                Line(text, $"| `{s.Command}` | {(double.IsNaN(s.Goal) ? "" : $"{s.Goal:0} ms")} | {s.Milliseconds:0} ms |");
+                Line(text, $"| `{s.Command}` | {(double.IsNaN(s.Goal) ? "" : $"{s.Goal:0} ms")} | {s.Milliseconds:0} ms | {s.PeakBytes >> 20} MB |");
             }
         }
 
