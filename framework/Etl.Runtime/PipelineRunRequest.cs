@@ -1,4 +1,5 @@
 using Etl.Contracts;
+using Etl.Runtime.Compilation.Sealing;
 using Etl.Runtime.Diagnostics;
 using Etl.Runtime.Execution;
 using Etl.Runtime.Ledger;
@@ -19,6 +20,9 @@ public sealed record PipelineRunRequest(string File)
 
     /// <summary>The logical date; null for today in the project's time zone.</summary>
     public DateOnly? Date { get; init; }
+
+    /// <summary>Runs only if it is this plan that runs; null for whatever the files say.</summary>
+    public SealedPlan? Plan { get; init; }
 
     /// <summary>Reads everything and replaces the targets.</summary>
     public bool FullRefresh { get; init; }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Etl.Contracts;
 using Etl.Runtime.Compilation;
+using Etl.Runtime.Compilation.Sealing;
 using Etl.Runtime.Definition;
 using Etl.Runtime.Diagnostics;
 using Etl.Runtime.Execution;
@@ -44,7 +45,9 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         var project = OpenProject(request.File, request.Environment, ref run, request.Date);
         var catalog = Plugins(project);
         var memory = request.Memory ?? project.Settings.Memory;
-        await using var pipeline = await CompileAsync(request.File, project, run, catalog, memory, request);
+        var planned = request.Plan is null ? null : new PlanComparison(request.Plan, project, request.File, request.Date, catalog, request.Redactor);
+        await using var pipeline = await CompileAsync(request.File, project, run, catalog, memory, request, planned);
+        planned?.RequireSame(pipeline);
         request.FailPoints.Hit("compiled");
         using var temporary = TemporaryFolder.Hold(project.StateFolder);
         var (ledger, connection) = OpenLedger(project, new ComponentFactory(catalog, new PluginContext(project.Folder, project.StateFolder, memory.Bytes, time)), request.Redactor);
@@ -131,7 +134,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
     }
 
     private async Task<CompiledPipeline> CompileAsync(
-        string file, Project project, RunContext run, PluginCatalog catalog, ByteSize memory, PipelineRunRequest request)
+        string file, Project project, RunContext run, PluginCatalog catalog, ByteSize memory, PipelineRunRequest request, PlanComparison? planned = null)
     {
         var bag = new DiagnosticBag(project.Settings.Checks);
         if (request.FailPoints.Problem is { } problem)
@@ -151,6 +154,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         var pipeline = definition is null ? null : await Compiler.CompileAsync(project, definition, factory, request.Redactor, request.Connects, bag);
         if (pipeline is null)
         {
+            planned?.RequireSameInputs();
             throw new InvalidPipelineException(bag.Sorted);
         }
 

@@ -3,6 +3,7 @@ using Etl.Runtime;
 using Etl.Runtime.Compilation;
 using Etl.Runtime.Compilation.Diff;
 using Etl.Runtime.Compilation.Lineage;
+using Etl.Runtime.Compilation.Sealing;
 using Etl.Runtime.Definition;
 using Etl.Runtime.Diagnostics;
 using Etl.Runtime.Execution;
@@ -26,12 +27,15 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
 
     public async Task<RunReport> RunAsync(RunRequest request, IProgress<RunProgress> progress, JsonLog log, CancellationToken cancel)
     {
+        var plan = request.Plan is null ? null : SealedPlan.Read(request.Plan);
+        var environment = EnvironmentOf(plan is null || request.EnvironmentIsGiven ? request.Scope : request.Scope with { Environment = plan.Environment });
         return await Guarded(() => Runner(request.Scope).RunAsync(
-            new PipelineRunRequest(Find(request.Pipeline))
+            new PipelineRunRequest(request.Pipeline is { } pipeline ? Find(pipeline) : FileOf(plan!, environment))
             {
-                Environment = EnvironmentOf(request.Scope),
-                Params = request.Parameters,
-                Date = request.Date,
+                Environment = environment,
+                Params = plan is null ? request.Parameters : plan.ParametersUnder(request.Parameters),
+                Date = request.Date ?? plan?.Inputs.Date,
+                Plan = plan,
                 FullRefresh = request.FullRefresh,
                 Replay = request.Replay,
                 Reconcile = request.Reconcile,
@@ -105,7 +109,7 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
         var warnings = new List<Diagnostic>();
         await using var compiled = await Guarded(() => CompileAsync(request.Scope, Find(request.Pipeline), request.Parameters, request.Date, warnings.AddRange));
         cancel.ThrowIfCancellationRequested();
-        return new PlanDescription(PlanText.Render(compiled), PlanJson.Render(compiled), warnings);
+        return new PlanDescription(PlanText.Render(compiled), SealedPlan.Write(compiled, Runner(request.Scope).Plugins(compiled.Project), request.Date, _redactor), warnings);
     }
 
     public Task<string> LineageAsync(Scope scope, IReadOnlyList<string> pipelines, string format, string? column, bool downstream, CancellationToken cancel) => Guarded(async () =>
@@ -339,6 +343,10 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
         return [.. files.GroupBy(f => (f.File.Connection, f.File.Path)).Select(g => g.MaxBy(f => f.Open)!)
             .OrderByDescending(f => f.Epoch.CommittedAt).ThenBy(f => f.File.Stage, StringComparer.Ordinal)];
     }
+
+    // As a person would give it: a plan names it from the folder of its project.
+    private static string FileOf(SealedPlan plan, string? environment) =>
+        Path.GetRelativePath(Environment.CurrentDirectory, Path.Combine(PipelineRunner.OpenProject(Environment.CurrentDirectory, environment).Folder, plan.File));
 
     private static string Find(string pipeline) =>
         File.Exists(pipeline) || pipeline.EndsWith(".yaml", StringComparison.OrdinalIgnoreCase) || pipeline.EndsWith(".yml", StringComparison.OrdinalIgnoreCase)

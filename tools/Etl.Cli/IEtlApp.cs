@@ -118,8 +118,14 @@ internal sealed record RunRequest
     /// <summary>Where to look.</summary>
     public required Scope Scope { get; init; }
 
-    /// <summary>A pipeline's file, or its id.</summary>
-    public required string Pipeline { get; init; }
+    /// <summary>A pipeline's file, or its id; null for that of the <see cref="Plan"/>.</summary>
+    public string? Pipeline { get; init; }
+
+    /// <summary>The file of a plan that is to run or nothing; null for none.</summary>
+    public string? Plan { get; init; }
+
+    /// <summary>Whether the environment was asked for; else a plan's holds.</summary>
+    public bool EnvironmentIsGiven { get; init; }
 
     /// <summary>By <c>--param</c>; values as written.</summary>
     public IReadOnlyDictionary<string, string> Parameters { get; init; } = new Dictionary<string, string>();

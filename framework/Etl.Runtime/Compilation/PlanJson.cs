@@ -1,23 +1,13 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Etl.DuckDb;
 
 namespace Etl.Runtime.Compilation;
 
-/// <summary>A plan as one JSON document, version 1: <c>pipeline</c>, <c>environment</c>, <c>hash</c>, and <c>nodes</c> in order.</summary>
-public static class PlanJson
+/// <summary>The nodes of a plan as JSON.</summary>
+internal static class PlanJson
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
-
-    /// <summary>Ends in a line feed.</summary>
-    public static string Render(CompiledPipeline pipeline) => new JsonObject
-    {
-        ["version"] = 1,
-        ["pipeline"] = pipeline.Definition.Id,
-        ["environment"] = pipeline.Project.Environment,
-        ["hash"] = pipeline.Hash,
-        ["nodes"] = new JsonArray([.. pipeline.Nodes.Select(n => Node(n, pipeline.Conversions))]),
-    }.ToJsonString(Indented) + "\n";
+    /// <summary>In order.</summary>
+    public static IEnumerable<JsonObject> Nodes(CompiledPipeline pipeline) => pipeline.Nodes.Select(n => Node(n, pipeline.Conversions));
 
     private static JsonObject Node(PlanNode node, IReadOnlyDictionary<string, IReadOnlyList<ConversionEntry>> conversions)
     {

@@ -35,10 +35,10 @@ public sealed class EtlProcessTests
     [Test]
     public async Task Wrong_usage_is_exit_code_2()
     {
-        var (code, output, error) = await EtlAsync("run");
+        var (code, output, error) = await EtlAsync("plan");
 
         Assert.That((code, output), Is.EqualTo((2, "")));
-        Assert.That(error, Is.EqualTo("error ETL4600: Required argument 'PIPELINE' missing for command: 'run'\n  `etl run --help` shows what there is.\n"));
+        Assert.That(error, Is.EqualTo("error ETL4600: Required argument 'PIPELINE' missing for command: 'plan'\n  `etl plan --help` shows what there is.\n"));
     }
 
     [Test]

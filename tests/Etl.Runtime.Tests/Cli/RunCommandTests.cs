@@ -40,6 +40,18 @@ public sealed class RunCommandTests
     }
 
     [Test]
+    public async Task A_plan_stands_for_its_pipeline_and_its_environment()
+    {
+        var asked = (RunRequest)(await CliSession.RunAsync("run --plan p.json", _ => SampleReports.Succeeded)).App.Asked!;
+        Assert.That((asked.Pipeline, asked.Plan, asked.EnvironmentIsGiven), Is.EqualTo(((string?)null, "p.json", false)));
+        asked = (RunRequest)(await CliSession.RunAsync("run orders --plan p.json --env default", _ => SampleReports.Succeeded)).App.Asked!;
+        Assert.That((asked.Pipeline, asked.Plan, asked.EnvironmentIsGiven), Is.EqualTo(("orders", "p.json", true)));
+
+        var nothing = await CliSession.RunAsync("run", _ => SampleReports.Succeeded);
+        Assert.That((nothing.ExitCode, nothing.Error), Is.EqualTo((2, "error ETL4601: there is nothing to run\n  Give a pipeline: etl run PIPELINE; or a plan: etl run --plan FILE.\n")));
+    }
+
+    [Test]
     public async Task The_report_is_printed_as_text_or_as_one_document()
     {
         var text = await CliSession.RunAsync("run orders", _ => SampleReports.Succeeded);
@@ -144,7 +156,7 @@ public sealed class RunCommandTests
     [TestCase("run orders --memory 512", "error ETL4600: '512' is not an amount of memory such as 512MB\n  `etl run --help` shows what there is.\n")]
     [TestCase("run orders --output xml", "error ETL4600: --output is 'xml'; it must be one of: text, json\n  `etl run --help` shows what there is.\n")]
     [TestCase("run --ful-refresh", "error ETL4600: Unrecognized option '--ful-refresh'\n  Did you mean '--full-refresh'? `etl run --help` shows what there is.\n")]
-    [TestCase("run", "error ETL4600: Required argument 'PIPELINE' missing for command: 'run'\n  `etl run --help` shows what there is.\n")]
+    [TestCase("plan", "error ETL4600: Required argument 'PIPELINE' missing for command: 'plan'\n  `etl plan --help` shows what there is.\n")]
     [TestCase("rnu", "error ETL4600: Unrecognized command or argument 'rnu'\n  Did you mean 'run'? `etl --help` shows what there is.\n")]
     public async Task Wrong_usage_is_told_and_asks_nothing(string arguments, string expected)
     {

@@ -6,7 +6,7 @@ namespace Etl.Cli.Commands;
 internal static class PlanCommand
 {
     private static readonly Argument<string> Pipeline = new("pipeline") { Description = "The pipeline's file, or its id.", HelpName = "PIPELINE" };
-    private static readonly Option<FileInfo?> OutFile = new("--out") { Description = "Also write the plan as JSON to this file.", HelpName = "FILE" };
+    private static readonly Option<FileInfo?> OutFile = new("--json", "--out") { Description = "Also write the plan to this file, sealed, for `etl run --plan FILE`.", HelpName = "FILE" };
 
     public static Command Create(CliHost host)
     {

@@ -9,7 +9,8 @@ namespace Etl.Cli.Commands;
 /// <summary><c>etl run PIPELINE</c>: compiles, executes, prints the report.</summary>
 internal static class RunCommand
 {
-    private static readonly Argument<string> Pipeline = new("pipeline") { Description = "The pipeline's file, or its id.", HelpName = "PIPELINE" };
+    private static readonly Argument<string?> Pipeline = new("pipeline") { Description = "The pipeline's file, or its id; that of the plan when absent.", Arity = ArgumentArity.ZeroOrOne, HelpName = "PIPELINE" };
+    private static readonly Option<FileInfo?> Plan = new("--plan") { Description = "Run this plan, written by `etl plan --json FILE`, or nothing: exit code 2 if what it was made from has changed.", HelpName = "FILE" };
     private static readonly Option<bool> FullRefresh = new("--full-refresh") { Description = "Read everything and replace the targets." };
     private static readonly Option<string?> From = new("--from") { Description = "Backfill: read again from here, with --to.", HelpName = "A" };
     private static readonly Option<string?> To = new("--to") { Description = "Backfill: up to here, this not included.", HelpName = "B" };
@@ -21,11 +22,13 @@ internal static class RunCommand
 
     public static Command Create(CliHost host)
     {
-        var command = new Command("run", "Runs a pipeline and prints what it did.") { Pipeline, FullRefresh, From, To };
+        var command = new Command("run", "Runs a pipeline and prints what it did.") { Pipeline, Plan, FullRefresh, From, To };
         AddOptions(command);
         host.Handle(command, call => ReportAsync(call, Request(call) with
         {
-            Pipeline = call.Parse.GetRequiredValue(Pipeline),
+            Pipeline = call.Parse.GetValue(Pipeline),
+            Plan = call.Parse.GetValue(Plan)?.ToString(),
+            EnvironmentIsGiven = call.Parse.GetResult(SharedOptions.Environment) is { Implicit: false },
             FullRefresh = call.Parse.GetValue(FullRefresh),
             From = call.Parse.GetValue(From),
             To = call.Parse.GetValue(To),
@@ -58,7 +61,6 @@ internal static class RunCommand
         return new RunRequest
         {
             Scope = call.Scope,
-            Pipeline = "",
             Parameters = SharedOptions.ParametersOf(parse),
             Date = parse.GetValue(SharedOptions.Date),
             AcceptedRules = parse.GetValue(Accept) ?? [],
@@ -73,6 +75,7 @@ internal static class RunCommand
     {
         var problem = request switch
         {
+            { Pipeline: null, Plan: null } => Invocation.Usage("there is nothing to run", "Give a pipeline: etl run PIPELINE; or a plan: etl run --plan FILE."),
             { From: null, To: not null } or { From: not null, To: null } => Invocation.Usage("--from and --to go together", "A backfill reads --from A --to B, B not included."),
             { FullRefresh: true, From: not null } => Invocation.Usage("--full-refresh reads everything, so --from and --to mean nothing", "Leave one of them out."),
             { AcceptedRules.Count: > 0 } when string.IsNullOrWhiteSpace(request.AcceptReason) => Invocation.Usage("--accept needs --reason", "The reason is kept in the audit: --reason 'known bad import'."),
