@@ -89,10 +89,14 @@ public sealed class CompiledPipeline : IAsyncDisposable
 /// <summary>What is known of the rows that leave each extract and transform stage.</summary>
 /// <param name="Schemas">By stage.</param>
 /// <param name="Origins">By stage: columns that are the source's own, unchanged, to their name there; the source is the one that first inputs lead to.</param>
-public sealed record StageRows(IReadOnlyDictionary<string, RowSchema> Schemas, IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> Origins);
+public sealed record StageRows(IReadOnlyDictionary<string, RowSchema> Schemas, IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> Origins)
+{
+    /// <summary>By stage: what its contract's <c>quality</c> has that does not run.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<QualityNote>> Notes { get; init; } = new Dictionary<string, IReadOnlyList<QualityNote>>();
+}
 
 /// <summary>A step of the plan; batches flow along <see cref="Inputs"/>.</summary>
-/// <param name="Id">Unique: a stage's id, that of the last stage for several in one query, or <c>stage/refusals</c> for the first half of a stage.</param>
+/// <param name="Id">Unique: a stage's id, that of the last stage for several in one query, <c>stage/refusals</c> for the first half of a stage, or <c>stage/contract</c> for the rules of its contract.</param>
 /// <param name="Inputs">Ids of the nodes that it reads.</param>
 /// <param name="Schema">The rows that leave it; for a load, the rows that enter.</param>
 public abstract record PlanNode(string Id, IReadOnlyList<string> Inputs, RowSchema Schema);

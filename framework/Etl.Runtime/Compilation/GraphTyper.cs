@@ -27,6 +27,7 @@ internal sealed partial class GraphTyper
     private readonly List<PlanNode> _nodes = [];
     private readonly Dictionary<string, int> _readers;
     private readonly Dictionary<string, ResolvedStage> _stages = [];
+    private readonly Dictionary<string, IReadOnlyList<QualityNote>> _notes = [];
 
     private GraphTyper(PipelineDefinition definition, DiagnosticBag bag, TypeBinder binder)
     {
@@ -66,7 +67,7 @@ internal sealed partial class GraphTyper
             typer.NodeOf(last);
         }
 
-        rows = new StageRows(typer._schemas, typer._origins);
+        rows = new StageRows(typer._schemas, typer._origins) { Notes = typer._notes };
         return InOrder(typer._nodes);
     }
 
@@ -84,6 +85,7 @@ internal sealed partial class GraphTyper
                 _schemas[stage.Id] = source;
                 _origins[stage.Id] = source.Names.ToDictionary(n => n, n => n, StringComparer.OrdinalIgnoreCase);
                 AddNode(stage.Id, new ExtractNode(stage.Id, source, extractor, stage.Contract, stage.Definition));
+                AddSourceRules(stage, source);
                 break;
             case IRelationalTransformer relational:
                 AddRelational(stage, relational);
@@ -108,9 +110,8 @@ internal sealed partial class GraphTyper
     private void AddLoad(ResolvedStage stage, ILoader loader)
     {
         var input = stage.Definition.From[0].Stage;
-        var schema = _schemas[input];
+        var (node, schema) = AddTargetRules(stage, input) ?? (NodeOf(input), _schemas[input]);
         var plan = loader.Describe(schema);
-        var node = NodeOf(input);
         if (plan.DeletesExcluded)
         {
             schema = EmitDeletions(node, schema);
@@ -241,7 +242,8 @@ internal sealed partial class GraphTyper
     {
         if (_open.Remove(stage, out var segment))
         {
-            AddNode(stage, Finish(segment, stage));
+            var last = segment.Builder.LastStage;
+            AddNode(stage, Finish(segment, last.Id == stage ? last.CountedAs : stage));
         }
 
         return _nodeOf[stage];
@@ -363,7 +365,7 @@ internal sealed partial class GraphTyper
         }
     }
 
-    private static string SqlTypeOf(string name, object value) => value switch
+    internal static string SqlTypeOf(string name, object value) => value switch
     {
         string => "VARCHAR",
         bool => "BOOLEAN",

@@ -37,6 +37,10 @@ internal static class PlanHash
             if (node is SegmentNode segment)
             {
                 text.Append(segment.Segment.Sql).Append('\n');
+                foreach (var stage in segment.Segment.Stages.Where(s => s.Contract is not null))
+                {
+                    text.AppendJoin("", segment.Segment.Warnings.Where(w => w.Stage == stage.Id).Select(w => $"{w}\n")).AppendJoin("", segment.Segment.TableRules.Where(r => r.Stage == stage.Id).Select(r => $"{r.Rule.Rule} {r.Rule.Action} {r.Expect}\n"));
+                }
             }
         }
 

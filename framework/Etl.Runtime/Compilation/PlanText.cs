@@ -44,13 +44,23 @@ public static class PlanText
             text.Append("  contract  ").Append(node.Contract.Id).Append(' ').Append(node.Contract.Version).Append('\n');
         }
 
+        Notes(text, node.Id, pipeline);
         Columns(text, node.Schema);
+    }
+
+    // Rules of a contract that a person may think are checked.
+    private static void Notes(StringBuilder text, string stage, CompiledPipeline pipeline)
+    {
+        foreach (var note in pipeline.Rows.Notes.GetValueOrDefault(stage, []))
+        {
+            text.Append("  not run   ").Append(note.Name).Append(": ").Append(note.Why).Append('\n');
+        }
     }
 
     private static void Write(StringBuilder text, SegmentNode node)
     {
         var segment = node.Segment;
-        text.Append("query ").Append(node.Id).Append("  ").AppendJoin(" + ", segment.Stages.Select(s => $"{s.Id} ({s.Component})")).Append(", from ").AppendJoin(", ", node.Inputs).Append('\n');
+        text.Append("query ").Append(node.Id).Append("  ").AppendJoin(" + ", segment.Stages.Select(s => $"{s.Id} ({s.Component}{(s.Contract is null ? "" : " " + s.Contract)})")).Append(", from ").AppendJoin(", ", node.Inputs).Append('\n');
         text.Append("  runs      ").Append(segment.Blocking ? "as a whole: it sees all rows before it yields any, and spills to disk" : "as a stream").Append('\n');
         foreach (var verdict in segment.Verdicts)
         {
@@ -59,7 +69,7 @@ public static class PlanText
 
         foreach (var warning in segment.Warnings)
         {
-            text.Append("  watches   ").Append(warning.Stage).Append('.').Append(warning.Rule).Append(warning.Fails ? " -> fails the run" : " -> warns").Append('\n');
+            text.Append("  watches   ").Append(warning.Stage).Append('.').Append(warning.Rule).Append(warning.Limit is null ? "" : $": {warning.Limit}").Append(warning.Fails ? " -> fails the run" : " -> warns").Append('\n');
         }
 
         foreach (var rule in segment.TableRules)
@@ -85,6 +95,7 @@ public static class PlanText
         }
 
         text.Append("\n  promise   ").Append(node.Plan.Guarantee).Append('\n');
+        Notes(text, node.Id, pipeline);
         Conversions(text, pipeline.Conversions.GetValueOrDefault(node.Id, []));
         foreach (var statement in node.Plan.Statements)
         {

@@ -8,9 +8,11 @@ namespace Etl.Runtime.Compilation;
 /// <summary>A stage with its component.</summary>
 /// <param name="Definition">As written.</param>
 /// <param name="Component">The instance; null when it could not be made, which the bag says.</param>
-/// <param name="Contract">The declared schema of an extract stage.</param>
-internal sealed record ResolvedStage(StageDefinition Definition, object? Component, DataContract? Contract)
+/// <param name="File">The contract that it names: of what an extract reads, or of what a load gives.</param>
+internal sealed record ResolvedStage(StageDefinition Definition, object? Component, ContractFile? File)
 {
+    public DataContract? Contract => File?.Contract;
+
     public string Id => Definition.Id;
 
     /// <summary>Adds what a component threw, at the option that it named.</summary>

@@ -24,11 +24,11 @@ internal static class StageResolver
         return stages;
     }
 
-    private static DataContract? ReadContract(StageDefinition stage, DiagnosticBag bag)
+    private static ContractFile? ReadContract(StageDefinition stage, DiagnosticBag bag)
     {
         if (File.Exists(stage.Contract))
         {
-            return ContractReader.Read(stage.Contract, bag);
+            return ContractReader.ReadFile(stage.Contract, bag);
         }
 
         bag.AddError(stage.ContractSpan, "ETL3001", $"the contract '{stage.Contract}' is not there", $"Write it from the live table: etl contract import --connection {stage.Connection} --table {(stage.With["table"] as YamlScalar)?.Value ?? "TABLE"}");

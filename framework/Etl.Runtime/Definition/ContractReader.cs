@@ -8,8 +8,8 @@ using Etl.Runtime.Yaml;
 namespace Etl.Runtime.Definition;
 
 /// <summary>
-/// Reads a contract: a subset of the Open Data Contract Standard v3. Parts of the standard that are not named here are let
-/// pass. A column's type is that of <c>customProperties</c> <c>arrowType</c>, else of <c>physicalType</c> where the name is known, else of
+/// Reads a contract: a subset of the Open Data Contract Standard v3. What the standard has beyond that is kept, and of a key that it does not have
+/// people are told. A column's type is that of <c>customProperties</c> <c>arrowType</c>, else of <c>physicalType</c> where the name is known, else of
 /// <c>logicalType</c>.
 /// </summary>
 public static class ContractReader
@@ -20,7 +20,10 @@ public static class ContractReader
     /// <summary>The contract; null when the bag was told of an error.</summary>
     /// <param name="file">Its path.</param>
     /// <param name="bag">Receives what is wrong.</param>
-    public static DataContract? Read(string file, DiagnosticBag bag)
+    public static DataContract? Read(string file, DiagnosticBag bag) => ReadFile(file, bag)?.Contract;
+
+    /// <summary>The contract with its rules; null when the bag was told of an error.</summary>
+    internal static ContractFile? ReadFile(string file, DiagnosticBag bag)
     {
         var before = bag.ErrorCount;
         if (YamlReader.ReadFile(file, "contract", bag) is not { } root)
@@ -36,13 +39,14 @@ public static class ContractReader
             return null;
         }
 
+        ContractKeys.Report(root, bag);
         var id = fields.RequiredText("id", "It names the contract.");
         var contractVersion = fields.RequiredText("version", "The version of this contract, such as 1.0.0.");
         var contract = Object(fields, file, id, contractVersion, bag);
         return bag.ErrorCount == before ? contract : null;
     }
 
-    private static DataContract? Object(MapFields contract, string file, string? id, string? version, DiagnosticBag bag)
+    private static ContractFile? Object(MapFields contract, string file, string? id, string? version, DiagnosticBag bag)
     {
         if (contract.List("schema") is not { Items: [YamlMap map] })
         {
@@ -59,6 +63,8 @@ public static class ContractReader
         }
 
         var columns = new List<ContractColumn>();
+        var names = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+        var rules = new List<(YamlMap Owner, string Path, string? Column)>();
         var positions = new Dictionary<int, string>();
         var nextPosition = 1;
         for (var i = 0; i < properties.Items.Count; i++)
@@ -87,9 +93,17 @@ public static class ContractReader
             }
 
             columns.Add(read);
+            names[column.Text("name") ?? read.Field.Name] = read.Field.Name;
+            rules.Add((property, $"schema[0].properties[{i}]", read.Field.Name));
         }
 
-        return id is null || version is null || name is null ? null : new DataContract(id, version, name, columns, file);
+        var quality = new QualityReader(names, bag);
+        foreach (var (owner, path, column) in rules.Append((map, "schema[0]", null)))
+        {
+            quality.Read(owner, path, column);
+        }
+
+        return id is null || version is null || name is null ? null : new ContractFile(new DataContract(id, version, name, columns, file), quality.Rules, quality.Notes);
     }
 
     private static ContractColumn? Column(MapFields fields, YamlMap property, ref int nextPosition, DiagnosticBag bag)

@@ -95,7 +95,7 @@ public sealed record ProjectSettings
 public sealed class ProjectSettingsRules : OptionsRules<ProjectSettings>
 {
     // All that the compiler warns of.
-    private static readonly string[] Warnings = ["ETL3047", "ETL3049", "ETL3053", "ETL3121", "ETL3122"];
+    private static readonly string[] Warnings = ["ETL1065", "ETL1066", "ETL3047", "ETL3049", "ETL3053", "ETL3121", "ETL3122"];
 
     /// <summary>The rules.</summary>
     public ProjectSettingsRules()

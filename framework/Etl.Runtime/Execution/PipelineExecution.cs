@@ -189,7 +189,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
             return ReconcilePlanner.Differs(compared);
         }
 
-        var gate = new QualityGate(round.Nodes, settings, resources);
+        var gate = new QualityGate(round.Nodes, Partial(plan), settings, resources);
         var rules = gate.Evaluate();
         _rules = RoundTotals.Add(_rules, rules);
         gate.Enforce(rules, DeadLetterPolicy);
@@ -213,6 +213,13 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
 
         return published.FirstOrDefault(p => p.Error is not null).Error;
     }
+
+    // A replay, a backfill or a repair moves no position: it reads what it was asked for.
+    private HashSet<string> Partial(RoundPlan plan) =>
+    [
+        .. plan.Pipeline.Nodes.OfType<ExtractNode>()
+            .Where(e => !plan.Moves || (!settings.FullRefresh && e.Extractor.Capabilities.Incremental && plan.Loads[0].Session.Checkpoint?.Sources.ContainsKey(e.Id) == true)).Select(e => e.Id),
+    ];
 
     private DeadLetterPolicy? DeadLetterPolicy => pipeline.Definition.Policies.DeadLetters ?? pipeline.Project.Settings.DeadLetters;
 

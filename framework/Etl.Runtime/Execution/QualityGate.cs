@@ -9,25 +9,32 @@ using Etl.Runtime.Sql;
 namespace Etl.Runtime.Execution;
 
 /// <summary>Between staging and publishing: whether what was counted may be published.</summary>
-internal sealed class QualityGate(IReadOnlyList<PlanNode> nodes, RunSettings settings, RunResources resources)
+/// <param name="nodes">The nodes that ran.</param>
+/// <param name="partial">Extract stages of which a part was read: what is new, or what was asked for.</param>
+/// <param name="settings">Which rules a person accepts.</param>
+/// <param name="resources">What was counted.</param>
+internal sealed class QualityGate(IReadOnlyList<PlanNode> nodes, IReadOnlySet<string> partial, RunSettings settings, RunResources resources)
 {
     /// <summary>How each rule came out, in the plan's order.</summary>
     public IReadOnlyList<RuleResult> Evaluate()
     {
         var results = new List<RuleResult>();
-        foreach (var segment in nodes.OfType<SegmentNode>().Select(n => n.Segment))
+        foreach (var node in nodes.OfType<SegmentNode>())
         {
+            var segment = node.Segment;
             foreach (var stage in segment.Stages)
             {
                 results.AddRange(segment.Verdicts.Where(v => v.Stage == stage.Id && v.Fate != Fate.Deduplicated)
                     .Select(v => RowRule(v.Stage, v.Rule, v.Fate == Fate.DeadLetter ? RefusalAction.DeadLetter : RefusalAction.Exclude)));
-                results.AddRange(segment.Warnings.Where(w => w.Stage == stage.Id).Select(w => RowRule(w.Stage, w.Rule, w.Fails ? RefusalAction.Fail : RefusalAction.Warn)));
-                results.AddRange(segment.TableRules.Where(r => r.Stage == stage.Id).Select(r => Table(segment, r)));
+                results.AddRange(segment.Warnings.Where(w => w.Stage == stage.Id).Select(w => w.OfWhole && IsPartial(node)
+                    ? NotJudged(w.Stage, w.Rule, w.Fails ? RefusalAction.Fail : RefusalAction.Warn)
+                    : w.Limit is { } limit ? Counted(segment, w, limit) : RowRule(w.Stage, w.Rule, w.Fails ? RefusalAction.Fail : RefusalAction.Warn)));
+                results.AddRange(segment.TableRules.Where(r => r.Stage == stage.Id).Select(r => r.OfWhole && IsPartial(node) ? NotJudged(r.Stage, r.Rule.Rule, r.Rule.Action) : Table(segment, r)));
             }
         }
 
         results.AddRange(nodes.OfType<LoadNode>().Where(l => resources.Counts.Rule(l.Id, LoadTask.TargetRule) > 0).Select(l => RowRule(l.Id, LoadTask.TargetRule, RefusalAction.DeadLetter)));
-        return results;
+        return [.. results.Select(r => r with { Contract = nodes.OfType<SegmentNode>().SelectMany(n => n.Segment.Stages).FirstOrDefault(s => s.Id == r.Stage && s.Contract is not null)?.Contract })];
     }
 
     /// <summary>Throws <see cref="QualityException"/> for a broken rule with <c>on_fail: fail</c> that nobody accepts, or too many dead letters.</summary>
@@ -37,6 +44,12 @@ internal sealed class QualityGate(IReadOnlyList<PlanNode> nodes, RunSettings set
         if (broken.Count > 0)
         {
             var list = string.Join("; ", broken.Select(r => $"{r.Stage}.{r.Rule}: {r.Detail ?? string.Create(CultureInfo.InvariantCulture, $"{r.FailedRows:N0} rows failed")}"));
+            if (broken.All(r => r.Contract is not null))
+            {
+                var contracts = string.Join(", ", broken.Select(r => $"'{r.Contract}'").Distinct());
+                throw new QualityException("ETL4330", $"the data does not keep the contract {contracts}: {list}", $"Nothing was published. Mend the data or the contract, or accept it for one run: --accept {broken[0].Rule} --reason TEXT.");
+            }
+
             throw new QualityException("ETL4210", $"data quality refused the run: {list}", $"Nothing was published. Mend the data, or accept it for one run: --accept {broken[0].Rule} --reason TEXT.");
         }
 
@@ -57,9 +70,28 @@ internal sealed class QualityGate(IReadOnlyList<PlanNode> nodes, RunSettings set
         return Result(stage, rule, action, failed > 0) with { FailedRows = failed };
     }
 
+    // Of the rows that go on: what another rule refuses is not counted again.
+    private RuleResult Counted(Segment segment, Warning rule, QualityLimit limit)
+    {
+        var counts = resources.Counts.Of(segment.Stage(rule.Stage).CountedAs);
+        var failed = resources.Counts.Rule(rule.Stage, rule.Rule);
+        var passed = counts.RowsIn - counts.Excluded - counts.DeadLettered - counts.Deduplicated;
+        var found = !limit.Percent ? failed : passed == 0 ? 0 : 100m * failed / passed;
+        return Result(rule.Stage, rule.Rule, rule.Fails ? RefusalAction.Fail : RefusalAction.Warn, !limit.Holds(found)) with
+        {
+            FailedRows = failed,
+            Detail = string.Create(CultureInfo.InvariantCulture, $"{limit}, found {(limit.Percent ? $"{found:0.####} percent, {failed:N0} of {passed:N0} rows" : $"{failed:N0} of {passed:N0} rows")}"),
+        };
+    }
+
+    private RuleResult NotJudged(string stage, string rule, RefusalAction action) =>
+        Result(stage, rule, action, false) with { Outcome = RuleOutcome.NotChecked, Detail = "it is on the whole table, and a part of it was read" };
+
+    private bool IsPartial(PlanNode node) => partial.Contains(node.Id) || node.Inputs.Any(i => nodes.FirstOrDefault(n => n.Id == i) is { } input && IsPartial(input));
+
     private RuleResult Table(Segment segment, SegmentTableRule rule)
     {
-        var counts = resources.Counts.Of(rule.Stage);
+        var counts = resources.Counts.Of(segment.Stage(rule.Stage).CountedAs);
         var refused = counts.Excluded + counts.DeadLettered + counts.Deduplicated;
         if (counts.RowsIn < rule.Rule.MinRows)
         {

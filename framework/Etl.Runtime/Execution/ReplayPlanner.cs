@@ -138,7 +138,7 @@ internal static class ReplayPlanner
 
     private static List<string> StoredColumns(CompiledPipeline pipeline, ExtractNode source, LetterFile letters)
     {
-        var origins = pipeline.Rows.Origins[pipeline.Definition.Stages.First(s => s.Id == letters.File.Stage).From[0].Stage];
+        var origins = pipeline.Rows.Origins[InputOf(pipeline, letters.File.Stage)];
         return [.. source.Schema.Names.Select(c => origins.FirstOrDefault(o => o.Value == c).Key ?? throw new EtlException(
             "ETL4223", $"rows of '{source.Id}' cannot be read again one by one, and those that '{letters.File.Stage}' refused do not hold the column '{c}' as it was read",
             "Keep all columns of the source up to the stage that refuses, declare the primary key in the contract, or run with --full-refresh."))];
@@ -148,8 +148,7 @@ internal static class ReplayPlanner
     {
         var named = files.Select(f => f.File.Stage).Distinct().Select(stage =>
         {
-            var input = pipeline.Definition.Stages.First(s => s.Id == stage).From[0].Stage;
-            var origins = pipeline.Rows.Origins[input];
+            var origins = pipeline.Rows.Origins[InputOf(pipeline, stage)];
             return sourceColumns.Select(c => origins.FirstOrDefault(o => o.Value == c).Key ?? throw new EtlException(
                 "ETL4226", $"the rows that '{stage}' refuses do not hold the column '{c}', by which they would be found in the source", "Keep the key's columns on the way to it.")).ToList();
         }).ToList();
@@ -157,6 +156,9 @@ internal static class ReplayPlanner
             ? named[0]
             : throw new EtlException("ETL4226", $"the key of '{load.Id}' has different names in the stages that refused rows", "Replay the letters of one stage at a time: --stage ID.");
     }
+
+    // What a stage refuses has the columns that it took; an extract refuses, by its contract, what it read.
+    private static string InputOf(CompiledPipeline pipeline, string stage) => pipeline.Definition.Stages.First(s => s.Id == stage).From is [var input, ..] ? input.Stage : stage;
 
     /// <summary>
     /// ETL4225: a stage sees other rows too, and gives another result for a row that comes alone. Only a choice among rows of one key is the same, when all of them come.

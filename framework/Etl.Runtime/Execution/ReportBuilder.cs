@@ -3,6 +3,7 @@ using Etl.Runtime.Compilation;
 using Etl.Runtime.Definition;
 using Etl.Runtime.Diagnostics;
 using Etl.Runtime.Reports;
+using Etl.Runtime.Sql;
 
 namespace Etl.Runtime.Execution;
 
@@ -33,7 +34,7 @@ internal static class ReportBuilder
     {
         var known = error as EtlException ?? DiskFull(error);
         var message = known?.Message ?? $"{error.GetType().Name}: {error.Message}";
-        return new ReportError(known?.Code, redactor?.Redact(message) ?? message, known?.Hint, error.Data[Round.StageOf]?.ToString()?.Replace(GraphTyper.FirstHalf, "", StringComparison.Ordinal));
+        return new ReportError(known?.Code, redactor?.Redact(message) ?? message, known?.Hint, error.Data[Round.StageOf]?.ToString()?.Replace(GraphTyper.FirstHalf, "", StringComparison.Ordinal).Replace(ContractChecks.Node, "", StringComparison.Ordinal));
     }
 
     // Whoever writes a file may meet it: the engine, DuckDB's spilling, a plugin. ENOSPC, and ERROR_DISK_FULL as an HRESULT.
@@ -49,7 +50,8 @@ internal static class ReportBuilder
         return [.. pipeline.Definition.Stages.Where(s => present.Contains(s.Id)).Select(stage =>
         {
             var c = counts.Of(stage.Id);
-            var last = segments[stage.Id].LastOrDefault();
+            var last = stage.Kind == StageKind.Transform ? segments[stage.Id].LastOrDefault() : null;
+            var contract = stage.Kind == StageKind.Transform ? null : segments[stage.Id].LastOrDefault()?.Segment.Stage(stage.Id) is { } check ? counts.Of(check.CountedAs) : null;
             var deletions = last is not null && last.Segment.EmitsDeletions;
             return new StageReport
             {
@@ -58,12 +60,12 @@ internal static class ReportBuilder
                 Component = stage.Component,
                 // Where rows that stop passing go on as deletions, a load takes more than its stage gave.
                 From = stage.From.Count == 1 && !(stage.Kind == StageKind.Load && segments[stage.From[0].Stage].Any(n => n.Segment.EmitsDeletions)) ? [stage.From[0].Stage] : [],
-                Equation = stage.Kind == StageKind.Transform && !c.Opaque ? RowEquation.RowLocal : RowEquation.None,
-                RowsIn = stage.Kind == StageKind.Extract ? null : c.RowsIn,
-                RowsOut = stage.Kind == StageKind.Load ? null : c.RowsOut,
+                Equation = (stage.Kind == StageKind.Transform && !c.Opaque) || (stage.Kind == StageKind.Extract && contract is not null) ? RowEquation.RowLocal : RowEquation.None,
+                RowsIn = contract?.RowsIn ?? (stage.Kind == StageKind.Extract ? null : c.RowsIn),
+                RowsOut = stage.Kind == StageKind.Load ? null : (contract ?? c).RowsOut,
                 Excluded = c.Excluded,
                 Deduplicated = c.Deduplicated,
-                DeadLettered = c.DeadLettered,
+                DeadLettered = c.DeadLettered + (contract?.DeadLettered ?? 0),
                 Seconds = last is null || last.Segment.Stages[^1].Id == stage.Id ? c.Elapsed.TotalSeconds : null,
                 Bytes = c.Bytes > 0 ? c.Bytes : null,
                 Profile = sinceStart is not null && c.Clock.Span is { } span ? Profile(c.Clock, sinceStart(span.Begin), sinceStart(span.End)) : null,

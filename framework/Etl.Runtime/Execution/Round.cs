@@ -132,7 +132,7 @@ internal sealed class Round(RoundPlan plan, RunSettings settings, RunResources r
     }
 
     // A query's time is told of its last stage.
-    private StageCounts Counts(PlanNode node) => resources.Counts.Of(node is SegmentNode segment ? segment.Segment.Stages[^1].Id : node.Id);
+    private StageCounts Counts(PlanNode node) => resources.Counts.Of(node is SegmentNode segment ? segment.Segment.Stages[^1].CountedAs : node.Id);
 
     private static string Kind(PlanNode node) => node switch { ExtractNode => "extract", LoadNode => "load", SegmentNode => "query", _ => "transform" };
 

@@ -16,7 +16,7 @@ internal sealed class SegmentTask(SegmentNode node, IReadOnlyList<BatchChannel> 
 
     private void Run(CancellationToken cancel)
     {
-        var clock = resources.Counts.Of(_segment.Stages[^1].Id).Clock;
+        var clock = resources.Counts.Of(_segment.Stages[^1].CountedAs).Clock;
         var temporary = new DirectoryInfo(resources.TemporaryFolder(node.Id));
         using var database = DuckDatabase.Open(null, new DuckSettings
         {

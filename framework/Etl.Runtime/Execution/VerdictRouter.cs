@@ -93,7 +93,7 @@ internal sealed class VerdictRouter
         var rows = _read;
         for (var i = 0; i < stages.Count; i++)
         {
-            var counts = _resources.Counts.Of(stages[i].Id);
+            var counts = _resources.Counts.Of(stages[i].CountedAs);
             var later = stoppedBy.Skip(i + 1).Sum();
             var isOpaque = i == opaque;
             counts.Opaque |= isOpaque;
@@ -118,7 +118,7 @@ internal sealed class VerdictRouter
         for (var code = 1; code < _stopped.Length; code++)
         {
             var verdict = _segment.Verdicts[code - 1];
-            var counts = _resources.Counts.Of(verdict.Stage);
+            var counts = _resources.Counts.Of(_segment.Stage(verdict.Stage).CountedAs);
             _resources.Counts.AddRule(verdict.Stage, verdict.Rule, _stopped[code]);
             switch (verdict.Fate)
             {

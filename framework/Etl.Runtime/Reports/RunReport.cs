@@ -252,6 +252,9 @@ public sealed record RuleResult
     [JsonConverter(typeof(SnakeCaseEnum<RefusalAction>))]
     public required RefusalAction Action { get; init; }
 
+    /// <summary>The id of the contract that it is of; null for a rule of the pipeline.</summary>
+    public string? Contract { get; init; }
+
     /// <summary>How it came out.</summary>
     public required RuleOutcome Outcome { get; init; }
 

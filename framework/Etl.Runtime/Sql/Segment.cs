@@ -1,4 +1,5 @@
 using Etl.Contracts;
+using Etl.Runtime.Definition;
 
 namespace Etl.Runtime.Sql;
 
@@ -29,6 +30,9 @@ public sealed record Segment(
     /// <summary>Refused and excluded rows leave as deletions too, because every load behind says <c>on_excluded: delete</c>.</summary>
     public bool EmitsDeletions { get; init; }
 
+    /// <summary>A stage by its id.</summary>
+    public SegmentStage Stage(string id) => Stages.First(s => s.Id == id);
+
     /// <summary>int32: 0, or the code of a <see cref="Verdict"/>. Absent when nothing can be refused.</summary>
     public const string VerdictColumn = "_etl_verdict";
 
@@ -51,7 +55,14 @@ public sealed record LookupInput(IReadOnlyList<string> Key, SeveralMatches OnSev
 /// <param name="Id">The stage's id.</param>
 /// <param name="Component">Its transformer.</param>
 /// <param name="Opaque">No equation holds between rows in and out.</param>
-public sealed record SegmentStage(string Id, string Component, bool Opaque);
+public sealed record SegmentStage(string Id, string Component, bool Opaque)
+{
+    /// <summary>The id of the contract whose rules it checks, on the rows that an extract reads or a load takes; null for a transformer.</summary>
+    public string? Contract { get; init; }
+
+    /// <summary>Under which name its rows are counted: an extract and a load count their own.</summary>
+    public string CountedAs => Contract is null ? Id : Id + ContractChecks.Node;
+}
 
 /// <summary>Why a row stops.</summary>
 /// <param name="Stage">The stage that stops it.</param>
@@ -77,11 +88,22 @@ public enum Fate
 /// <param name="Stage">The stage.</param>
 /// <param name="Rule">The rule's name.</param>
 /// <param name="Fails">The run publishes nothing when any row failed it.</param>
-public sealed record Warning(string Stage, string Rule, bool Fails);
+public sealed record Warning(string Stage, string Rule, bool Fails)
+{
+    /// <summary>How many rows may fail it; null when none may.</summary>
+    public QualityLimit? Limit { get; init; }
+
+    /// <summary>It says nothing of a part of the source's rows.</summary>
+    public bool OfWhole { get; init; }
+}
 
 /// <summary>A rule on what a stage counted.</summary>
 /// <param name="Stage">The stage.</param>
 /// <param name="Rule">The rule.</param>
 /// <param name="Expect">SQL over the counts and aggregates, parameters typed.</param>
 /// <param name="Aggregates">Name, as the rule uses it, to the column of the segment's result that holds the value in every row.</param>
-public sealed record SegmentTableRule(string Stage, TableRule Rule, string Expect, IReadOnlyDictionary<string, string> Aggregates);
+public sealed record SegmentTableRule(string Stage, TableRule Rule, string Expect, IReadOnlyDictionary<string, string> Aggregates)
+{
+    /// <summary>It says nothing of a part of the source's rows.</summary>
+    public bool OfWhole { get; init; }
+}

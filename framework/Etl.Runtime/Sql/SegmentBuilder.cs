@@ -9,7 +9,7 @@ namespace Etl.Runtime.Sql;
 /// Composes the query of one <see cref="Segment"/>, a common table expression for each stage, named by the stage's id, so that a user's SQL
 /// can name its input as the pipeline does. Refused rows stay in the stream with their verdict until the end.
 /// </summary>
-internal sealed class SegmentBuilder
+internal sealed partial class SegmentBuilder
 {
     private const int MostWarnings = 62;
 
@@ -55,12 +55,18 @@ internal sealed class SegmentBuilder
         _ => _verdicts.Count == 0 && _warnings.Count == 0 && _aggregateColumns.Count == 0 && !_hasOpaque,
     };
 
-    public void AddRefusals(string stage, string component, RowLocalStep step)
+    /// <summary>The refusals and table rules of a row-local step.</summary>
+    /// <param name="stage">The stage.</param>
+    /// <param name="component">Its component.</param>
+    /// <param name="step">What it does.</param>
+    /// <param name="relation">What its rows are called in the query, where that is not the stage's id.</param>
+    /// <param name="materialized">Whether they are read more than once.</param>
+    public void AddRefusals(string stage, string component, RowLocalStep step, string? relation = null, bool materialized = false)
     {
         var input = _relation;
         var op = Schema.HasOp ? $" AND {Quote(RowSchema.OpColumn)} <> '{RowSchema.OpDelete}'" : "";
         var aggregates = step.TableRules.Any(r => r.Aggregates.Count > 0);
-        Open(step.Columns is null && !aggregates ? stage : stage + "/refusals");
+        Open(relation ?? (step.Columns is null && !aggregates ? stage : stage + "/refusals"), materialized);
         Text.Add("SELECT *");
         var stopping = step.Refusals.Where(r => r.Action is RefusalAction.DeadLetter or RefusalAction.Exclude).ToList();
         var counting = step.Refusals.Except(stopping).ToList();
@@ -214,6 +220,8 @@ internal sealed class SegmentBuilder
         return new Segment([.. _inputs], [.. _stages], sql.ToString(), Schema, [.. _verdicts], [.. _warnings], [.. _tableRules], [.. Text.Parameters], _blocking || _aggregateColumns.Count > 0);
     }
 
+    private string NextAggregate => $"_etl_aggregate_{_aggregateColumns.Count.ToString(CultureInfo.InvariantCulture)}";
+
     private bool HasVerdict => _verdicts.Count > 0;
 
     private List<string> HiddenColumns()
@@ -233,9 +241,9 @@ internal sealed class SegmentBuilder
         return hidden;
     }
 
-    private void Open(string relation)
+    private void Open(string relation, bool materialized = false)
     {
-        Text.Add(Text.Length == 0 ? "WITH " : ",\n").Add(Quote(relation)).Add(" AS (");
+        Text.Add(Text.Length == 0 ? "WITH " : ",\n").Add(Quote(relation)).Add(materialized ? " AS MATERIALIZED (" : " AS (");
         _relation = relation;
     }
 
@@ -311,10 +319,9 @@ internal sealed class SegmentBuilder
             var names = new Dictionary<string, string>();
             foreach (var (name, aggregate) in rule.Aggregates)
             {
-                var column = $"_etl_aggregate_{_aggregateColumns.Count.ToString(CultureInfo.InvariantCulture)}";
-                Text.Add(", ").Add(aggregate, stage).Add($"{(HasVerdict ? $" FILTER (WHERE {Segment.VerdictColumn} = 0)" : "")} OVER () AS {column}");
-                _aggregateColumns.Add(column);
-                names.Add(name, column);
+                Text.Add(", ").Add(aggregate, stage).Add($"{(HasVerdict ? $" FILTER (WHERE {Segment.VerdictColumn} = 0)" : "")} OVER () AS {NextAggregate}");
+                names.Add(name, NextAggregate);
+                _aggregateColumns.Add(NextAggregate);
             }
 
             var expect = new SqlComposer(_parameterTypes).Add(rule.Expect, stage).ToString();

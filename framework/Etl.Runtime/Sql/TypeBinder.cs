@@ -48,6 +48,23 @@ internal sealed class TypeBinder : IDisposable
     /// <summary>What binds in a query and cannot run.</summary>
     public IReadOnlyList<SqlMisfit> MisfitsOf(string sql) => SqlMisfits.Find(_connection, sql);
 
+    /// <summary>Whether a text is a value of a type.</summary>
+    public bool Holds(string text, string type) => _connection.QueryText($"SELECT TRY_CAST({SqlText.Literal(text)} AS {type})::VARCHAR") is not null;
+
+    /// <summary>Why a text is no regular expression; null for one.</summary>
+    public string? PatternError(string pattern)
+    {
+        try
+        {
+            _connection.QueryText($"SELECT regexp_matches('', {SqlText.Literal(pattern)})::VARCHAR");
+            return null;
+        }
+        catch (DuckException e)
+        {
+            return e.Error.Message;
+        }
+    }
+
     /// <summary>Whether an expression over counts binds; throws <see cref="DuckException"/> otherwise.</summary>
     public void BindExpression(string sql, IReadOnlyDictionary<string, object> parameters) => _connection.DescribeColumns(sql, parameters);
 

@@ -108,6 +108,16 @@ internal static class MistakeKinds
         InContract("a column without a name", "name: (email|status|day),", l => Regex.Replace(l, "name: \\w+, ", "")),
         InContract("a column of the engine's own", "name: email,", l => l.Replace("email", "_op", StringComparison.Ordinal)),
         InContract("no contract's kind", "^kind: ", _ => "kind: Pipeline"),
+        InContract("a misspelt metric", "metric: (nullValues|invalidValues|duplicateValues|rowCount)", l => Misspelt(l, "(?<=metric: )\\w+")),
+        InContract("a misspelt operator", "mustBe(GreaterThan)?:", l => Misspelt(l, "mustBe(GreaterThan)?(?=:)")),
+        InContract("an operator without a number", "mustBe(GreaterThan)?: \\d", l => Regex.Replace(l, "(mustBe\\w*: )\\d", "$1none")),
+        InContract("valid values that are not said", "validValues: ", l => Regex.Replace(l, "arguments: \\{[^}]*\\}, ", "")),
+        InContract("a misspelt column of a rule", "properties: \\[customer_id", l => Misspelt(l, "(?<=properties: \\[)\\w+")),
+        InContract("a rule's name that is there twice", "- \\{ name: (some|apart|no_debt)", l => l + "\n" + l),
+        InContract("a misspelt severity", "severity: warning", l => Misspelt(l, "(?<=severity: )\\w+")),
+        InContract("a misspelt key of a rule", "severity: warning|arguments: |query: ", l => Misspelt(l, "severity(?=:)|arguments(?=:)|query(?=:)")),
+        InContract("a valid value of another type", "validValues: \\[0", l => l.Replace("3, 4]", "three]", StringComparison.Ordinal)),
+        InContract("a misspelt column in a rule's query", "WHERE quantity", l => Misspelt(l, "(?<=WHERE )quantity")),
         InContract("the key of the load is not declared", "name: id", _ => "", wholePipeline: true),
     ];
 
@@ -136,6 +146,8 @@ internal static class MistakeKinds
 
     private static MistakeKind Misspell(string name, string where, Func<string[], int, bool>? when = null) => Change(name, where, (line, lines, at) =>
         when is null || when(lines, at) ? Regex.Replace(line, where, m => Misspelt(m.Value)) : line);
+
+    private static string Misspelt(string line, string where) => Regex.Replace(line, where, m => Misspelt(m.Value));
 
     // Two letters change places, or one is there twice where that would change nothing.
     private static string Misspelt(string match)

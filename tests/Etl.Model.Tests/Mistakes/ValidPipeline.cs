@@ -29,12 +29,26 @@ internal sealed class ValidPipeline
             properties:
               - { name: id, logicalType: integer, required: true, primaryKey: true, primaryKeyPosition: 1, customProperties: [{ property: arrowType, value: int64 }] }
               - { name: customer_id, logicalType: integer, required: true, customProperties: [{ property: arrowType, value: int64 }] }
-              - { name: status, logicalType: string, required: true }
+              - name: status
+                logicalType: string
+                required: true
+                quality:
+                  - { metric: invalidValues, arguments: { validValues: [" New", paid, sent] }, mustBe: 0 }
               - { name: email, logicalType: string }
               - { name: amount, logicalType: number, physicalType: "decimal(10,2)", logicalTypeOptions: { precision: 10, scale: 2 } }
-              - { name: quantity, logicalType: integer, required: true, customProperties: [{ property: arrowType, value: int64 }] }
+              - name: quantity
+                logicalType: integer
+                required: true
+                customProperties: [{ property: arrowType, value: int64 }]
+                quality:
+                  - { metric: invalidValues, arguments: { validValues: [0, 1, 2, 3, 4] }, mustBe: 0, severity: warning }
+                  - { metric: nullValues, mustBe: 0 }
               - { name: day, logicalType: date, required: true }
               - { name: updated_at, logicalType: timestamp, required: true }
+            quality:
+              - { name: some, metric: rowCount, mustBeGreaterThan: 3 }
+              - { name: apart, metric: duplicateValues, arguments: { properties: [customer_id, id] }, mustBe: 0 }
+              - { name: no_debt, type: sql, query: "SELECT count(*) FROM {object} WHERE quantity < 0", mustBe: 0 }
         """;
 
     public const string CustomersContract = """

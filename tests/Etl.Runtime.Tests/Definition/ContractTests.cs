@@ -74,7 +74,7 @@ public class ContractTests
         var contract = ContractReader.Read(files.Write("c.yaml", Head + """
                   - { name: b, logicalType: integer, primaryKey: true, primaryKeyPosition: 2 }
                   - { name: a, logicalType: integer, primaryKey: true, primaryKeyPosition: 1 }
-                  - { name: email, logicalType: string, required: true, unique: true, classification: restricted, quality: [ { rule: x } ], tags: [pii] }
+                  - { name: email, logicalType: string, required: true, unique: true, classification: restricted, quality: [ { rule: nullCheck } ], tags: [pii] }
                   - { name: note, physicalName: nt, logicalType: string }
             team: { name: x }
             """), files.Bag)!;
