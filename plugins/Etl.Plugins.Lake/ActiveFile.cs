@@ -49,11 +49,11 @@ internal sealed record ActiveFile(string LogPath, IReadOnlyDictionary<string, st
     };
 
     /// <summary>The <c>remove</c> that takes it out of the table.</summary>
-    public JsonObject ToRemove(long millis) => new()
+    public JsonObject ToRemove(long millis, bool dataChange) => new()
     {
         ["path"] = LogPath,
         ["deletionTimestamp"] = millis,
-        ["dataChange"] = true,
+        ["dataChange"] = dataChange,
         ["extendedFileMetadata"] = true,
         ["partitionValues"] = Object(PartitionValues),
         ["size"] = Size,

@@ -30,8 +30,7 @@ internal sealed class CopyOnWrite(DataFiles files, Schema schema, IReadOnlyList<
             }
 
             removed.Enqueue(file);
-            var folder = new PartitionFolder(file.RelativePath[..(file.RelativePath.LastIndexOf('/') + 1)], file.PartitionValues);
-            if (await CopyAsync(reader, folder, (group, _) => kept[group], file, stop) is { } copy)
+            if (await CopyAsync(reader, PartitionFolder.Of(file), (group, _) => kept[group], file, stop) is { } copy)
             {
                 added.Enqueue(copy);
             }

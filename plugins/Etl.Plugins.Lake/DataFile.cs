@@ -19,7 +19,9 @@ namespace Etl.Plugins.Lake;
 internal sealed record DataFile(int Id, string RelativePath, PartitionFolder Folder, long Rows, long Size, string Sha256, string Stats, string LocalPath)
 {
     /// <summary>What the log keeps of it beside what the protocol asks for.</summary>
-    public IReadOnlyDictionary<string, string?> Tags => new Dictionary<string, string?> { [DeltaCommit.Sha256Tag] = Sha256, [DeltaCommit.FolderTag] = Folder.Folder };
+    public IReadOnlyDictionary<string, string?> Tags => Folder.IsOfLayout
+        ? new Dictionary<string, string?> { [DeltaCommit.Sha256Tag] = Sha256, [DeltaCommit.FolderTag] = Folder.Folder }
+        : new Dictionary<string, string?> { [DeltaCommit.Sha256Tag] = Sha256 };
 }
 
 /// <summary>
@@ -41,6 +43,21 @@ internal sealed class DataFiles(IObjectStore store, string root, Schema schema, 
 
     /// <summary>The columns of every file.</summary>
     public Schema Schema => schema;
+
+    /// <summary>With a folder of its own below the state folder for what waits to be sent; it is gone when this is disposed.</summary>
+    public static DataFiles Create(IObjectStore store, string root, Schema schema, IReadOnlyList<string> partitionColumns, ParquetCompression compression, string stateFolder, string runId, Action<string> failPoint)
+    {
+        var folder = Path.Combine(stateFolder, "tmp", $"lake-{Guid.NewGuid():N}");
+        _ = OperatingSystem.IsWindows() ? Directory.CreateDirectory(folder) : Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var method = compression switch
+        {
+            ParquetCompression.Snappy => CompressionMethod.Snappy,
+            ParquetCompression.Zstd => CompressionMethod.Zstd,
+            ParquetCompression.Gzip => CompressionMethod.Gzip,
+            _ => CompressionMethod.None,
+        };
+        return new DataFiles(store, root, schema, partitionColumns, method, folder, SuffixOf(runId)) { FailPoint = failPoint };
+    }
 
     /// <summary>What names of a run's files hold of it.</summary>
     public static string SuffixOf(string runId) => new([.. runId.Where(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_').Take(40)]);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
 using Apache.Arrow;
@@ -24,6 +25,8 @@ internal sealed class DeltaCommit(DateTimeOffset now)
 
     private readonly StringBuilder _text = new();
 
+    private static string Engine => $"Etl.Framework/{typeof(DeltaCommit).Assembly.GetName().Version?.ToString(3)}";
+
     private long Millis => now.ToUnixTimeMilliseconds();
 
     /// <summary>What was done, and the checkpoint.</summary>
@@ -33,8 +36,22 @@ internal sealed class DeltaCommit(DateTimeOffset now)
         ["operation"] = operation,
         ["operationParameters"] = new JsonObject { ["mode"] = mode.ToString() },
         ["isBlindAppend"] = blindAppend,
-        ["engineInfo"] = $"Etl.Framework/{typeof(DeltaCommit).Assembly.GetName().Version?.ToString(3)}",
+        ["engineInfo"] = Engine,
         [CheckpointMember] = checkpoint.ToJson(),
+    });
+
+    /// <summary>Files were put together. No load did it, so there is no checkpoint here; the newest stays the table's state.</summary>
+    public void DescribeCompaction(IReadOnlyCollection<ActiveFile> removed, IReadOnlyCollection<DataFile> added, long targetSize) => Add("commitInfo", new JsonObject
+    {
+        ["timestamp"] = Millis,
+        ["operation"] = "OPTIMIZE",
+        ["operationParameters"] = new JsonObject { ["predicate"] = "[]", ["zOrderBy"] = "[]", ["targetSize"] = Text(targetSize) },
+        ["isBlindAppend"] = false,
+        ["operationMetrics"] = new JsonObject
+        {
+            ["numRemovedFiles"] = Text(removed.Count), ["numRemovedBytes"] = Text(removed.Sum(f => f.Size)), ["numAddedFiles"] = Text(added.Count), ["numAddedBytes"] = Text(added.Sum(f => f.Size)),
+        },
+        ["engineInfo"] = Engine,
     });
 
     /// <summary>How far the pipeline's stage has come, for every reader of the protocol.</summary>
@@ -83,17 +100,19 @@ internal sealed class DeltaCommit(DateTimeOffset now)
         Add("metaData", metadata);
     }
 
-    /// <summary>A file goes.</summary>
-    public void Remove(ActiveFile file) => Add("remove", file.ToRemove(Millis));
+    /// <summary>A file goes; where its rows are in another one, data does not change.</summary>
+    public void Remove(ActiveFile file, bool dataChange = true) => Add("remove", file.ToRemove(Millis, dataChange));
 
-    /// <summary>A file comes.</summary>
-    public void Add(DataFile file) =>
-        Add("add", new ActiveFile(Encode(file.RelativePath), file.Folder.Values, file.Size, file.Stats, file.Tags, Millis).ToAdd(dataChange: true));
+    /// <summary>A file comes; where its rows were in others, data does not change.</summary>
+    public void Add(DataFile file, bool dataChange = true) =>
+        Add("add", new ActiveFile(Encode(file.RelativePath), file.Folder.Values, file.Size, file.Stats, file.Tags, Millis).ToAdd(dataChange));
 
     /// <summary>The object's content.</summary>
     public byte[] ToBytes() => Encoding.UTF8.GetBytes(_text.ToString());
 
     private void Add(string action, JsonObject value) => _text.Append(new JsonObject { [action] = value }.ToJsonString()).Append('\n');
+
+    private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
 
     private static string Encode(string path) => string.Join('/', path.Split('/').Select(s => Uri.EscapeDataString(s).Replace("%3D", "=", StringComparison.Ordinal)));
 }

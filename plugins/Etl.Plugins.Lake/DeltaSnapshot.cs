@@ -43,6 +43,9 @@ internal sealed class DeltaSnapshot
     /// <summary>Whether the table forbids to remove rows.</summary>
     public bool IsAppendOnly => Metadata?["configuration"]?["delta.appendOnly"]?.GetValue<string>() == "true";
 
+    /// <summary>Whether this version has a file, by its path below the root.</summary>
+    public bool Has(string relativePath) => _files.ContainsKey(relativePath);
+
     /// <summary>Whether this version or one that readers may still be at has a file, by its path below the root.</summary>
     public bool Names(string relativePath) => _files.ContainsKey(relativePath) || _removed.ContainsKey(relativePath);
 

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using Apache.Arrow;
 using Etl.Contracts;
 using Etl.Parquet;
-using Parquet;
 
 namespace Etl.Plugins.Lake;
 
@@ -73,16 +72,7 @@ internal sealed class LakeSession : ILoadSession, IMovableLoadSession
     public static LakeSession Start(LakeLoad load, IObjectStore store, PluginContext context, DeltaLog log, DeltaSnapshot table)
     {
         var schema = load.SchemaOver(table);
-        var folder = Path.Combine(context.StateFolder, "tmp", $"lake-{Guid.NewGuid():N}");
-        _ = OperatingSystem.IsWindows() ? Directory.CreateDirectory(folder) : Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        var compression = load.Options.Compression switch
-        {
-            ParquetCompression.Snappy => CompressionMethod.Snappy,
-            ParquetCompression.Zstd => CompressionMethod.Zstd,
-            ParquetCompression.Gzip => CompressionMethod.Gzip,
-            _ => CompressionMethod.None,
-        };
-        var files = new DataFiles(store, load.Layout.Root, schema.Schema, load.Layout.DeltaColumns, compression, folder, DataFiles.SuffixOf(load.Request.RunId)) { FailPoint = load.Request.FailPoint };
+        var files = DataFiles.Create(store, load.Layout.Root, schema.Schema, load.Layout.DeltaColumns, load.Options.Compression, context.StateFolder, load.Request.RunId, load.Request.FailPoint);
         return new LakeSession(load, store, context, log, table, schema, files);
     }
 
@@ -150,7 +140,13 @@ internal sealed class LakeSession : ILoadSession, IMovableLoadSession
             {
                 _load.Request.Step("put the log's entry");
                 _load.Request.FailPoint("lake.after_commit");
-                return change.Report(_load.Layout.Column is not null, await CheckpointLogAsync(cancel));
+                var note = await _log.CheckpointIfDueAsync(_table, _load.Options.CheckpointEvery, _time.GetUtcNow(), cancel);
+                if (_table.CheckpointedAt == _table.Version)
+                {
+                    _load.Request.Step("checkpoint the log");
+                }
+
+                return change.Report(_load.Layout.Column is not null, note);
             }
 
             RequireTurn();
@@ -266,27 +262,6 @@ internal sealed class LakeSession : ILoadSession, IMovableLoadSession
         {
             // Also a cancellation: the request may have arrived.
             throw new CommitOutcomeUnknownException($"no answer came to the commit of version {version} of {_load.Layout.Root}: {e.Message}", e);
-        }
-    }
-
-    // The load is committed by then, and readers do without a checkpoint: so what goes wrong is told and fails nothing.
-    private async ValueTask<string?> CheckpointLogAsync(CancellationToken cancel)
-    {
-        if (_table.Version + 1 - Math.Max(0, _table.CheckpointedAt) < _load.Options.CheckpointEvery)
-        {
-            return null;
-        }
-
-        try
-        {
-            await _log.AdvanceAsync(_table, cancel);
-            await _log.CheckpointAsync(_table, _time.GetUtcNow(), cancel);
-            _load.Request.Step("checkpoint the log");
-            return null;
-        }
-        catch (Exception e)
-        {
-            return $"warning: the log has no checkpoint at version {_table.Version}, a later run writes one: {e.Message}";
         }
     }
 }

@@ -29,8 +29,8 @@ internal static class LoadCommit
             commit.Moved(movedFrom, next.Key);
         }
 
-        change.Removed.ToList().ForEach(commit.Remove);
-        change.Added.ToList().ForEach(commit.Add);
+        change.Removed.ToList().ForEach(f => commit.Remove(f));
+        change.Added.ToList().ForEach(f => commit.Add(f));
         return commit.ToBytes();
     }
 }

@@ -90,6 +90,9 @@ public sealed class ParquetLoader : ILoader, IEpochHistory, ILakeMaintenance
     /// <inheritdoc/>
     public ValueTask<LakeClearance> VacuumAsync(TimeSpan retention, bool dryRun, CancellationToken cancel) => new LakeVacuum(_store, RootOfTable, LogOf(RootOfTable)).RunAsync(retention, dryRun, cancel);
 
+    /// <inheritdoc/>
+    public ValueTask<LakeCompaction> CompactAsync(LakeCompactionRequest request, CancellationToken cancel) => new LakeCompactor(_store, RootOfTable, LogOf(RootOfTable), _options, _context, request).RunAsync(cancel);
+
     private string RootOfTable => PartitionLayout.RootOf(_options.Path);
 
     private string TempFolder => Path.Combine(_context.StateFolder, "tmp");

@@ -18,8 +18,14 @@ internal readonly record struct PartitionValue(bool IsNull, long Number, string?
 /// <param name="Values">Delta's partitionValues: by column, serialised as the protocol says.</param>
 internal sealed record PartitionFolder(string Folder, IReadOnlyDictionary<string, string?> Values)
 {
+    /// <summary>Whether the layout of a load gave the folder, so that its rows are known to belong there; not where another program chose it.</summary>
+    public bool IsOfLayout { get; init; } = true;
+
     /// <summary>Of a table without partitions.</summary>
     public static readonly PartitionFolder Root = new("", new Dictionary<string, string?>());
+
+    /// <summary>Where a file of a table lies, for others that take its place.</summary>
+    public static PartitionFolder Of(ActiveFile file) => new(file.RelativePath[..(file.RelativePath.LastIndexOf('/') + 1)], file.PartitionValues) { IsOfLayout = file.Folder is not null };
 }
 
 /// <summary>

@@ -7,6 +7,30 @@ namespace Etl.EndToEnd.Tests;
 public sealed class LakeCommandTests
 {
     [Test]
+    public async Task A_compaction_that_is_killed_leaves_the_table_as_it_was_or_done_and_runs_go_on()
+    {
+        using var project = SmallShop.Project("duckdb");
+        await project.ReportAsync("run", "orders.yaml");
+        var change = 0;
+        foreach (var point in new[] { "lake.file_sent", "lake.compact.written", "lake.compact.before_commit", "lake.compact.after_commit" })
+        {
+            project.Sqlite("shop.db", SmallShop.Change(++change));
+            await project.ReportAsync("run", "orders.yaml");
+            var killed = await project.RunAtAsync($"{point}:kill", "lake", "compact", "orders.yaml");
+            Assert.That(killed.ExitCode, Is.EqualTo(CliResult.Killed), killed.ToString());
+            SmallShop.BothEqualTheSource(project, "duckdb");
+            Assert.That((await project.RunAsync("lake", "verify", "orders.yaml", "--deep")).ExitCode, Is.Zero);
+        }
+
+        project.Sqlite("shop.db", SmallShop.Change(++change));
+        await project.ReportAsync("run", "orders.yaml");
+        var done = await project.RunAsync("lake", "compact", "orders.yaml");
+        Assert.That(done.Out, Does.Match("^lake: [0-9]+ files of [0-9,]+ bytes in [0-9]+ folders? became [0-9]+ of [0-9,]+ bytes in .*, version [0-9]+\n$"), done.ToString());
+        SmallShop.BothEqualTheSource(project, "duckdb");
+        Assert.That((await project.RunAsync("lake", "compact", "orders.yaml", "--dry-run")).Out, Does.StartWith("lake: nothing to put together in "));
+    }
+
+    [Test]
     public async Task A_lake_is_verified_and_cleaned_up_and_the_next_run_goes_on()
     {
         using var project = SmallShop.Project("duckdb");

@@ -226,6 +226,9 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
     public Task<IReadOnlyList<OfStage<LakeClearance>>> VacuumLakeAsync(Scope scope, string pipeline, string? stage, TimeSpan retention, bool dryRun, CancellationToken cancel) =>
         WithLakesAsync(scope, pipeline, stage, lake => lake.VacuumAsync(retention, dryRun, cancel));
 
+    public Task<IReadOnlyList<OfStage<LakeCompaction>>> CompactLakeAsync(Scope scope, string pipeline, string? stage, bool dryRun, bool alone, CancellationToken cancel) =>
+        WithLakesAsync(scope, pipeline, stage, lake => lake.CompactAsync(new(dryRun, alone, FailPoints.Current.Hit), cancel));
+
     public Task<StateEdit> MoveStateAsync(Scope scope, string pipeline, string stage, string? oldPipeline, string? oldStage, CancellationToken cancel) =>
         EditAsync(scope, pipeline, editor => editor.MoveAsync(stage, oldPipeline, oldStage, cancel));
 

@@ -78,6 +78,9 @@ internal interface IEtlApp : IAsyncDisposable
     /// <summary>Deletes what no version of such tables needs within a time, or lists it.</summary>
     Task<IReadOnlyList<OfStage<LakeClearance>>> VacuumLakeAsync(Scope scope, string pipeline, string? stage, TimeSpan retention, bool dryRun, CancellationToken cancel);
 
+    /// <summary>Puts the small files of such tables together.</summary>
+    Task<IReadOnlyList<OfStage<LakeCompaction>>> CompactLakeAsync(Scope scope, string pipeline, string? stage, bool dryRun, bool alone, CancellationToken cancel);
+
     /// <summary>Gives a load what its target keeps under the name that it had before; null for a part of the name that did not change.</summary>
     Task<StateEdit> MoveStateAsync(Scope scope, string pipeline, string stage, string? oldPipeline, string? oldStage, CancellationToken cancel);
 

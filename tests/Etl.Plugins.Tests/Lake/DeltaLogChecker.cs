@@ -53,6 +53,7 @@ internal static class DeltaLogChecker
                 Assert.That(actions.Select(a => a.Key), Does.Contain("protocol").And.Contain("metaData"));
             }
 
+            CheckCompaction(tableFolder, actions);
             var touched = new HashSet<string>();
             foreach (var (kind, value) in actions.Select(a => (a.Key, a.Value!.AsObject())).OrderBy(a => a.Key == "metaData" ? 0 : 1))
             {
@@ -108,6 +109,31 @@ internal static class DeltaLogChecker
         return [.. active.Keys.Select(p => Path.Combine(tableFolder, p))];
     }
 
+    // Either all of a version's files change data, or it holds the same rows in other files and is about nothing else.
+    private static void CheckCompaction(string tableFolder, List<KeyValuePair<string, JsonNode?>> actions)
+    {
+        var files = actions.Where(a => a.Key is "add" or "remove").ToLookup(a => a.Key, a => a.Value!.AsObject());
+        var changes = files.SelectMany(f => f).Select(f => f["dataChange"]!.GetValue<bool>()).Distinct().ToList();
+        Assert.That(changes, Has.Count.LessThanOrEqualTo(1), "a version changes data, or does not");
+        if (changes is [true] or [])
+        {
+            return;
+        }
+
+        Assert.That(actions.Select(a => a.Key).Distinct(), Is.SubsetOf(new[] { "commitInfo", "add", "remove" }));
+        Assert.That(actions.Single(a => a.Key == "commitInfo").Value!["operation"]!.GetValue<string>(), Is.EqualTo("OPTIMIZE"));
+        var (before, after) = (Paths("remove"), Paths("add"));
+        Assert.That(after.Count, Is.LessThan(before.Count));
+        if (before.Concat(after).All(File.Exists))
+        {
+            Assert.That(Rows(after), Is.EqualTo(Rows(before)), "the same rows, in fewer files");
+        }
+
+        List<string> Paths(string kind) => [.. files[kind].Select(f => Path.Combine(tableFolder, Uri.UnescapeDataString(f["path"]!.GetValue<string>())))];
+
+        static string[] Rows(List<string> paths) => paths.Count == 0 ? [] : Duck.Rows($"select * from read_parquet([{string.Join(", ", paths.Select(p => $"'{p.Replace("'", "''", StringComparison.Ordinal)}'"))}], union_by_name = true, hive_partitioning = false) order by all");
+    }
+
     private static void CheckAdd(string tableFolder, JsonObject add, JsonObject metadata)
     {
         var path = Path.Combine(tableFolder, Uri.UnescapeDataString(add["path"]!.GetValue<string>()));
@@ -115,7 +141,6 @@ internal static class DeltaLogChecker
         var bytes = File.ReadAllBytes(path);
         Assert.That(bytes, Has.Length.EqualTo(add["size"]!.GetValue<long>()), path);
         Assert.That(Convert.ToHexStringLower(SHA256.HashData(bytes)), Is.EqualTo(add["tags"]!["sha256"]!.GetValue<string>()), path);
-        Assert.That(add["dataChange"]!.GetValue<bool>());
         Assert.That(add["modificationTime"]!.GetValue<long>(), Is.GreaterThan(0));
         if (Checked.TryAdd(path, true))
         {

@@ -213,6 +213,26 @@ public sealed class CommandTests
     }
 
     [Test]
+    public async Task A_compaction_says_what_became_of_the_files_and_looks_first_when_asked()
+    {
+        CompactedFolder[] folders = [new("", 2, 20, 1), new("d=1/", 1200, 40_000, 2)];
+        var looked = await CliSession.RunAsync("lake compact orders --stage lake --dry-run", _ => new[] { new OfStage<LakeCompaction>("lake", new("s3://b/orders/", 7, folders, 0, 0, null)) });
+        var done = await CliSession.RunAsync("lake compact orders --alone", _ => new[] { new OfStage<LakeCompaction>("lake", new("s3://b/orders/", 8, folders, 30_000, 3, "warning: no checkpoint")) });
+        var none = await CliSession.RunAsync("lake compact orders", _ => new[] { new OfStage<LakeCompaction>("lake", new("s3://b/orders/", 7, [], 0, 0, null)) });
+        var json = await CliSession.RunAsync("lake compact orders --output json", _ => new[] { new OfStage<LakeCompaction>("lake", new("s3://b/orders/", 8, folders, 30_000, 0, null)) });
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(looked.App.Asked, Is.EqualTo(("orders", "lake", true, false)));
+            Assert.That(looked.Out, Is.EqualTo("lake: 1,202 files of 40,020 bytes in 2 folders would become 3 in s3://b/orders/\n  .  2 files of 20 bytes into 1\n  d=1/  1,200 files of 40,000 bytes into 2\n"));
+            Assert.That(done.App.Asked, Is.EqualTo(("orders", (string?)null, false, true)));
+            Assert.That(done.Out, Is.EqualTo("lake: 1,202 files of 40,020 bytes in 2 folders became 3 of 30,000 bytes in s3://b/orders/, version 8; 3 files left as a run replaced some meanwhile; warning: no checkpoint\n"));
+            Assert.That(none.Out, Is.EqualTo("lake: nothing to put together in s3://b/orders/\n"));
+            Assert.That(JsonNode.Parse(json.Out)!["tables"]![0]!["folders"]![1]!.ToJsonString(), Is.EqualTo("""{"folder":"d=1/","files":1200,"bytes":40000,"into":2}"""));
+            Assert.That((done.ExitCode, JsonNode.Parse(json.Out)!["tables"]![0]!["bytes_after"]!.GetValue<long>()), Is.EqualTo((0, 30_000)));
+        }
+    }
+
+    [Test]
     public async Task New_and_contract_import_say_what_they_wrote()
     {
         WrittenFile[] files = [new("pipelines/a.yaml", true, null), new("pipelines/b.yaml", false, "no primary key")];

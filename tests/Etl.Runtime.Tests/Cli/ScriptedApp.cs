@@ -76,6 +76,9 @@ internal sealed class ScriptedApp : IEtlApp
     public Task<IReadOnlyList<OfStage<LakeClearance>>> VacuumLakeAsync(Scope scope, string pipeline, string? stage, TimeSpan retention, bool dryRun, CancellationToken cancel) =>
         Reply<IReadOnlyList<OfStage<LakeClearance>>>(scope, (pipeline, stage, retention, dryRun));
 
+    public Task<IReadOnlyList<OfStage<LakeCompaction>>> CompactLakeAsync(Scope scope, string pipeline, string? stage, bool dryRun, bool alone, CancellationToken cancel) =>
+        Reply<IReadOnlyList<OfStage<LakeCompaction>>>(scope, (pipeline, stage, dryRun, alone));
+
     public Task<StateEdit> MoveStateAsync(Scope scope, string pipeline, string stage, string? oldPipeline, string? oldStage, CancellationToken cancel) =>
         Reply<StateEdit>(scope, (pipeline, stage, oldPipeline, oldStage));
 

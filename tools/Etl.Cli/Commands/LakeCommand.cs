@@ -6,7 +6,7 @@ using Etl.Runtime.Reports;
 
 namespace Etl.Cli.Commands;
 
-/// <summary><c>etl lake verify | vacuum PIPELINE</c>: what the tables of a pipeline need between its runs.</summary>
+/// <summary><c>etl lake verify | compact | vacuum PIPELINE</c>: what the tables of a pipeline need between its runs.</summary>
 internal static class LakeCommand
 {
     private static readonly TimeSpan LeastRetention = TimeSpan.FromDays(1);
@@ -15,6 +15,9 @@ internal static class LakeCommand
     private static readonly Option<bool> Deep = new("--deep") { Description = "Read every file and compare its content, instead of its size." };
     private static readonly Option<bool> DryRun = new("--dry-run") { Description = "Only list what would be deleted." };
     private static readonly Option<bool> Unsafe = new("--unsafe-retention") { Description = "Accept less than 1d: whoever reads an older version just then finds its files gone." };
+
+    private static readonly Option<bool> Look = new("--dry-run") { Description = "Only say what would be put together." };
+    private static readonly Option<bool> Alone = new("--alone") { Description = "No run publishes to the table meanwhile: for stores without an atomic put-if-absent." };
 
     private static readonly Option<TimeSpan> OlderThan = new("--older-than")
     {
@@ -43,7 +46,15 @@ internal static class LakeCommand
             Write(call, await call.App.VacuumLakeAsync(call.Scope, call.Parse.GetRequiredValue(Pipeline), call.Parse.GetValue(Stage), retention, dryRun, call.Cancel), dryRun);
             return ExitCode.Done;
         });
-        return new Command("lake", "Checks and cleans up the tables that a pipeline loads into object stores.") { verify, vacuum };
+
+        var compact = new Command("compact", "Writes the rows of small files into fewer, up to the load's target_file_size. Rows stay as they are, and runs may go on meanwhile.") { Pipeline, Stage, Look, Alone, SharedOptions.Environment, SharedOptions.Plugins };
+        host.Handle(compact, async call =>
+        {
+            var dryRun = call.Parse.GetValue(Look);
+            Write(call, await call.App.CompactLakeAsync(call.Scope, call.Parse.GetRequiredValue(Pipeline), call.Parse.GetValue(Stage), dryRun, call.Parse.GetValue(Alone), call.Cancel), dryRun);
+            return ExitCode.Done;
+        });
+        return new Command("lake", "Checks and tends the tables that a pipeline loads into object stores.") { verify, compact, vacuum };
     }
 
     private static void Write(Invocation call, IReadOnlyList<OfStage<LakeInspection>> tables)
@@ -73,6 +84,24 @@ internal static class LakeCommand
         {
             call.Print($"{stage}: {Count(table.Files.Count, "file")}, {TextReport.Number(table.Bytes)} bytes, and {Count(table.Unfinished.Count, "unfinished upload")} {(dryRun ? "would be deleted" : "deleted")} in {table.Table}\n");
             call.Print(dryRun ? Lines(table.Files) + Lines(table.Unfinished) : "");
+        }
+    }
+
+    private static void Write(Invocation call, IReadOnlyList<OfStage<LakeCompaction>> tables, bool dryRun)
+    {
+        if (call.Json)
+        {
+            call.PrintJson(new { Version = 1, DryRun = dryRun, Tables = tables.Select(t => new { t.Stage, t.Result.Table, TableVersion = t.Result.Version, t.Result.Folders, t.Result.BytesAfter, t.Result.Left, t.Result.Note }) });
+            return;
+        }
+
+        foreach (var (stage, table) in tables)
+        {
+            var (files, into) = (table.Folders.Sum(f => f.Files), table.Folders.Sum(f => f.Into));
+            var done = files == 0 ? $"nothing to put together in {table.Table}"
+                : $"{Count(files, "file")} of {TextReport.Number(table.Folders.Sum(f => f.Bytes))} bytes in {Count(table.Folders.Count, "folder")} {(dryRun ? "would become" : "became")} {TextReport.Number(into)}{(dryRun ? $" in {table.Table}" : $" of {TextReport.Number(table.BytesAfter)} bytes in {table.Table}, version {table.Version.ToString(CultureInfo.InvariantCulture)}")}";
+            call.Print($"{stage}: {done}{(table.Left == 0 ? "" : $"; {Count(table.Left, "file")} left as a run replaced some meanwhile")}{(table.Note is null ? "" : $"; {table.Note}")}\n");
+            call.Print(dryRun ? Lines([.. table.Folders.Select(f => $"{(f.Folder.Length == 0 ? "." : f.Folder)}  {Count(f.Files, "file")} of {TextReport.Number(f.Bytes)} bytes into {TextReport.Number(f.Into)}")]) : "");
         }
     }
 
