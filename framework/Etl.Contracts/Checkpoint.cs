@@ -79,6 +79,9 @@ public sealed record Checkpoint
     /// <summary>Rows staged in this epoch.</summary>
     public long Rows { get; init; }
 
+    /// <summary>Of an epoch that a target keeps as history: why its checkpoint cannot be read; null for one that can. Such a one has a number, and nothing else.</summary>
+    public EtlException? Unreadable { get; init; }
+
     /// <summary>By the runtime's clock, for people; nothing is decided by it.</summary>
     public DateTimeOffset CommittedAt { get; init; }
 
@@ -190,9 +193,31 @@ public sealed record Checkpoint
         }
         catch (EtlException e) when (e.Code == "ETL6001" && request.FullRefresh)
         {
-            return new Checkpoint { Key = request.Key, N = n, Fence = n, BatchId = "", RunId = "", PlanHash = "", Fingerprint = "", Sources = new Dictionary<string, SourcePosition>() };
+            return NumberOnly(request.Key, n);
         }
     }
+
+    /// <summary>
+    /// Reads the checkpoint of an epoch that a target keeps as history. A damaged one is told by <see cref="Unreadable"/>: who reads the history knows whether
+    /// that epoch still matters.
+    /// </summary>
+    /// <param name="text">As stored.</param>
+    /// <param name="key">Whose it is.</param>
+    /// <param name="n">Its number.</param>
+    public static Checkpoint ParseKept(string text, CheckpointKey key, long n)
+    {
+        try
+        {
+            return Parse(text);
+        }
+        catch (EtlException e) when (e.Code == "ETL6001")
+        {
+            return NumberOnly(key, n) with { Unreadable = e };
+        }
+    }
+
+    private static Checkpoint NumberOnly(CheckpointKey key, long n) =>
+        new() { Key = key, N = n, Fence = n, BatchId = "", RunId = "", PlanHash = "", Fingerprint = "", Sources = new Dictionary<string, SourcePosition>() };
 
     private static EtlException Damaged(string why, Exception? inner) => new(
         "ETL6001", $"the target's checkpoint cannot be read: {why}", "Nothing was read or written. Look at it with `etl state show`; to start again from the source, run with --full-refresh.", inner);

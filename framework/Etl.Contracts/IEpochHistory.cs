@@ -8,7 +8,7 @@ public interface IEpochHistory
 {
     /// <summary>
     /// The checkpoints that were committed under this key, the oldest first; takes nothing and creates nothing. Epochs of which an older
-    /// version of the loader kept no checkpoint are left out.
+    /// version of the loader kept no checkpoint are left out; one whose checkpoint is damaged has only its number (<see cref="Checkpoint.Unreadable"/>).
     /// </summary>
     IAsyncEnumerable<Checkpoint> ReadEpochsAsync(CheckpointKey key, CancellationToken cancel);
 }

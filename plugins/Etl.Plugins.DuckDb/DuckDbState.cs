@@ -47,7 +47,7 @@ internal sealed class DuckDbState(DuckConnection duck, CheckpointKey key)
 
     /// <summary>The checkpoints of all epochs, the oldest first.</summary>
     public IReadOnlyList<Checkpoint> ReadEpochs() => Exists("epoch")
-        ? [.. duck.QueryRows($"SELECT value FROM _etl.epoch WHERE {Mine} ORDER BY n", Parameters()).Select(r => Checkpoint.Parse(r[0]!))]
+        ? [.. duck.QueryRows($"SELECT value, n FROM _etl.epoch WHERE {Mine} ORDER BY n", Parameters()).Select(r => Checkpoint.ParseKept(r[0]!, key, long.Parse(r[1]!, CultureInfo.InvariantCulture)))]
         : [];
 
     /// <summary>Takes the next fence and the lease; <see cref="LeaseHeldException"/> while another owner's lease runs.</summary>

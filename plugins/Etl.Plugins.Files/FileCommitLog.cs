@@ -44,7 +44,13 @@ internal sealed class FileCommitLog(IObjectStore store, string path, CheckpointK
     }
 
     /// <summary>A commit by its number; null when there is none.</summary>
-    public async ValueTask<FileCommit?> ReadAsync(long n, LoadRequest? request, CancellationToken cancel)
+    public ValueTask<FileCommit?> ReadAsync(long n, LoadRequest? request, CancellationToken cancel) =>
+        ReadAsync(n, text => request is null ? Checkpoint.Parse(text) : Checkpoint.Parse(text, request, n), cancel);
+
+    /// <summary>The same as history: one whose checkpoint is damaged too.</summary>
+    public ValueTask<FileCommit?> ReadKeptAsync(long n, CancellationToken cancel) => ReadAsync(n, text => Checkpoint.ParseKept(text, key, n), cancel);
+
+    private async ValueTask<FileCommit?> ReadAsync(long n, Func<string, Checkpoint> parse, CancellationToken cancel)
     {
         await using var stream = await store.GetAsync(KeyOf(n), cancel);
         if (stream is null)
@@ -56,9 +62,8 @@ internal sealed class FileCommitLog(IObjectStore store, string path, CheckpointK
         try
         {
             var json = JsonNode.Parse(await reader.ReadToEndAsync(cancel))!.AsObject();
-            var checkpoint = json["checkpoint"]!.GetValue<string>();
             return new(
-                request is null ? Checkpoint.Parse(checkpoint) : Checkpoint.Parse(checkpoint, request, n),
+                parse(json["checkpoint"]!.GetValue<string>()),
                 json["file"]?.GetValue<string>(),
                 json["from"]!.GetValue<long>(),
                 json["total_rows"]!.GetValue<long>());

@@ -66,7 +66,7 @@ internal sealed class FileLoad(LoadFormat format, FileLoadOptions options, IObje
     public async IAsyncEnumerable<Checkpoint> ReadEpochsAsync(CheckpointKey key, [EnumeratorCancellation] CancellationToken cancel)
     {
         var log = new FileCommitLog(store, options.Path, key);
-        for (var n = 1L; await log.ReadAsync(n, null, cancel) is { } commit; n++)
+        for (var n = 1L; await log.ReadKeptAsync(n, cancel) is { } commit; n++)
         {
             yield return commit.Checkpoint;
         }

@@ -130,13 +130,13 @@ internal sealed partial class DeltaLog(IObjectStore store, string root, string t
                 .Select(a => a[DeltaCommit.CheckpointMember]?.GetValue<string>())
                 .OfType<string>()
                 .Where(json => names.Contains(NameOf(json)))
-                .Select(Checkpoint.Parse));
+                .Select(json => DeltaSnapshot.Kept(json, key)));
             // What is older, it did under its name of then.
             names.UnionWith(actions["domainMetadata"].Select(DeltaCommit.MoveOf).OfType<(string From, string To)>().Where(m => names.Contains(m.To)).Select(m => m.From).ToList());
         }
 
         // The log's checkpoint has the newest of those before it once more.
-        return [.. epochs.DistinctBy(e => e.N).OrderBy(e => e.N)];
+        return [.. epochs.DistinctBy(e => (e.N, e.Unreadable is null)).OrderBy(e => e.N)];
     }
 
     /// <summary>A version and those before it, the newest first, until one that was cleaned up.</summary>

@@ -67,7 +67,11 @@ internal sealed class DeltaSnapshot
     }
 
     /// <summary>The checkpoints of a pipeline's stage that were applied, the oldest first.</summary>
-    public IEnumerable<Checkpoint> EpochsOf(CheckpointKey key) => _checkpoints.GetValueOrDefault(key.ToString(), []).Select(Checkpoint.Parse);
+    public IEnumerable<Checkpoint> EpochsOf(CheckpointKey key) => _checkpoints.GetValueOrDefault(key.ToString(), []).Select(json => Kept(json, key));
+
+    /// <summary>The checkpoint of an epoch as history; one without a number is damaged (ETL6001).</summary>
+    public static Checkpoint Kept(string json, CheckpointKey key) =>
+        JsonNode.Parse(json)?["n"] is JsonValue number && number.TryGetValue<long>(out var n) ? Checkpoint.ParseKept(json, key, n) : Checkpoint.Parse(json);
 
     /// <summary>The name of a load, and those that it had before, as far as versions were applied that say so.</summary>
     public IEnumerable<string> NamesOf(CheckpointKey key)

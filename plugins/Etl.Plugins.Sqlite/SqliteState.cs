@@ -107,11 +107,11 @@ internal sealed class SqliteState(SqliteSession session, CheckpointKey key)
         var epochs = new List<Checkpoint>();
         if (KeepsCheckpoints())
         {
-            using var read = session.Prepare("select checkpoint from _etl_epoch where id = ? and checkpoint is not null order by n");
+            using var read = session.Prepare("select checkpoint, n from _etl_epoch where id = ? and checkpoint is not null order by n");
             read.Bind(1, _id);
             while (read.Step())
             {
-                epochs.Add(Checkpoint.Parse(read.String(0)));
+                epochs.Add(Checkpoint.ParseKept(read.String(0), key, read.Integer(1)));
             }
         }
 

@@ -15,7 +15,7 @@ public sealed class NegativeControlTests
 
     [Test]
     public Task With_the_checkpoint_in_a_transaction_of_its_own_rows_are_there_twice() =>
-        FindAsync(Shape.Append, new CheckpointApart(), Steps.With(new Step.Crash("sqlite.after_commit", 1, Refresh: false, Elsewhere: false)), "table is epoch");
+        FindAsync(Shape.Append, new CheckpointApart(), Steps.With(new Step.Crash("sqlite.after_commit", 1, Reading.New, Elsewhere: false)), "table is epoch");
 
     [Test]
     public Task Without_deduplication_a_key_that_comes_twice_stops_the_run() =>

@@ -77,9 +77,17 @@ public static class LetterLog
         var files = new List<LetterFile>();
         if (load.Loader is IEpochHistory history)
         {
+            EtlException? unreadable = null;
             await foreach (var epoch in history.ReadEpochsAsync(key, cancel))
             {
+                unreadable = epoch.Unreadable ?? (ClosesAll(epoch) ? null : unreadable);
                 Apply(files, epoch);
+            }
+
+            // What an unreadable epoch refused nobody knows; it does not matter where all was read anew since.
+            if (unreadable is not null)
+            {
+                throw unreadable;
             }
         }
         else if (await load.Loader.ReadCheckpointAsync(key, cancel) is { } last)
@@ -90,6 +98,8 @@ public static class LetterLog
         // A stage that was renamed or removed may have refused them, so those of unknown stages stay.
         return [.. files.Where(f => pipeline.Definition.Stages.All(s => s.Id != f.File.Stage) || pipeline.Reaches(f.File.Stage, load.Id))];
     }
+
+    private static bool ClosesAll(Checkpoint epoch) => epoch.Closed.Any(c => c.Path is null);
 
     private static void Apply(List<LetterFile> files, Checkpoint epoch)
     {

@@ -118,7 +118,7 @@ public sealed class StateEditor(CompiledPipeline pipeline, RunSettings settings)
             {
                 if (epoch.N == n)
                 {
-                    return epoch;
+                    return epoch.Unreadable is { } unreadable ? throw unreadable : epoch;
                 }
             }
         }

@@ -146,11 +146,11 @@ internal sealed class CheckpointStore(CheckpointKey key)
             yield break;
         }
 
-        await using var command = Command(session, $"SELECT checkpoint FROM {Schema}.epoch WHERE environment = $1 AND pipeline = $2 AND stage = $3 ORDER BY n");
+        await using var command = Command(session, $"SELECT checkpoint, n FROM {Schema}.epoch WHERE environment = $1 AND pipeline = $2 AND stage = $3 ORDER BY n");
         await using var reader = await command.ExecuteReaderAsync(cancel);
         while (await reader.ReadAsync(cancel))
         {
-            yield return Checkpoint.Parse(reader.GetString(0));
+            yield return Checkpoint.ParseKept(reader.GetString(0), key, reader.GetInt64(1));
         }
     }
 

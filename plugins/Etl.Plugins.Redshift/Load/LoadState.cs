@@ -119,7 +119,7 @@ internal sealed class LoadState(CheckpointKey key)
 
     /// <summary>The checkpoints of all epochs, the oldest first.</summary>
     public async ValueTask<IReadOnlyList<Checkpoint>> ReadEpochsAsync(NpgsqlConnection session, CancellationToken cancel) =>
-        await ExistsAsync(session, "epoch_", cancel) ? [.. (await session.RowsAsync($"SELECT checkpoint FROM {_epoch} ORDER BY n", cancel)).Select(r => Checkpoint.Parse((string)r[0]!))] : [];
+        await ExistsAsync(session, "epoch_", cancel) ? [.. (await session.RowsAsync($"SELECT checkpoint, n FROM {_epoch} ORDER BY n", cancel)).Select(r => Checkpoint.ParseKept((string)r[0]!, key, (long)r[1]!))] : [];
 
     /// <summary>Refuses to publish for a session that lost its turn; in the transaction that <see cref="BeginAsync"/> began.</summary>
     public async ValueTask RequireTurnAsync(NpgsqlConnection session, Checkpoint next, long fence, CancellationToken cancel)

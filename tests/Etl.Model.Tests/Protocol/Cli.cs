@@ -27,13 +27,13 @@ internal sealed class Cli
     }
 
     /// <summary>A run that comes to its end.</summary>
-    public async Task<RunReport> EndAsync(string folder, bool refresh) =>
-        await RunAsync(folder, refresh, null) ?? throw new CounterexampleException("the run was killed by somebody else");
+    public async Task<RunReport> EndAsync(string folder, Reading reading) =>
+        await RunAsync(folder, reading, null) ?? throw new CounterexampleException("the run was killed by somebody else");
 
     /// <summary>A run that is killed by SIGKILL where it comes to a point; null when it did.</summary>
-    public async Task<RunReport?> RunAsync(string folder, bool refresh, string? point)
+    public async Task<RunReport?> RunAsync(string folder, Reading reading, string? point)
     {
-        var start = new ProcessStartInfo("dotnet", [_dll, "run", "shop.yaml", "--output", "json", .. refresh ? ["--full-refresh"] : Array.Empty<string>()])
+        var start = new ProcessStartInfo("dotnet", [_dll, .. Command(reading), "shop.yaml", "--output", "json"])
         {
             WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true,
         };
@@ -46,4 +46,12 @@ internal sealed class Cli
             : report.Length > 0 ? JsonReport.Parse(report)
             : throw new CounterexampleException($"exit {run.ExitCode}: {await errors}");
     }
+
+    private static string[] Command(Reading reading) => reading switch
+    {
+        Reading.New => ["run"],
+        Reading.Everything => ["run", "--full-refresh"],
+        Reading.Letters => ["dead-letters", "replay"],
+        _ => FormattableString.Invariant($"run --from {Shape.Range.From} --to {Shape.Range.To}").Split(' '),
+    };
 }

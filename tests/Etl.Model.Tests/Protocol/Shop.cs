@@ -33,7 +33,7 @@ internal sealed class Shop : IDisposable
         _disk.Write("etl.yaml", "");
         _disk.Write("connections.yaml", Shape.Connections);
         _disk.Write("items.contract.yaml", shape.Contract);
-        _disk.Write("shop.yaml", shape.Pipeline);
+        Edit(_model.Rules);
         File.WriteAllBytes(Path.Combine(_disk.Folder, "shop.db"), []);
         Source(shape.Table);
     }
@@ -48,7 +48,7 @@ internal sealed class Shop : IDisposable
 
         if (_damaged.Count > 0)
         {
-            await TakeAsync(new Step.FullRefresh());
+            await TakeAsync(new Step.Run(Reading.Everything));
         }
 
         await TakeAsync(new Step.Run());
@@ -70,8 +70,8 @@ internal sealed class Shop : IDisposable
                 Step.Remove remove => Do(() => Remove(remove.Id)),
                 Step.Expire => Do(() => ForEachTarget(t => t.Expire(_disk.Folder))),
                 Step.Damage damage => Do(() => Damage(damage.Target)),
-                Step.Run => SettleAsync(refresh: false, _ => { }),
-                Step.FullRefresh => SettleAsync(refresh: true, _ => { }),
+                Step.Edit edit => Do(() => Edit(edit)),
+                Step.Run run => SettleAsync(run.Reading, _ => { }),
                 Step.WriteDuring during => WriteDuringAsync(during),
                 Step.Crash crash => CrashAsync(crash),
                 Step.LostAnswer lost => LostAnswerAsync(lost),
@@ -98,6 +98,12 @@ internal sealed class Shop : IDisposable
         Source(FormattableString.Invariant($"insert or replace into items values ({row.Id}, {row.Value}, {(row.Deleted ? 1 : 0)}, {row.Seq})"));
     }
 
+    private void Edit(Step.Edit edit)
+    {
+        _model.Rules = edit;
+        _disk.Write("shop.yaml", _shape.Edited(edit));
+    }
+
     private void Remove(int id)
     {
         _model.Remove(id);
@@ -117,7 +123,7 @@ internal sealed class Shop : IDisposable
     private async Task WriteDuringAsync(Step.WriteDuring during)
     {
         var written = false;
-        await SettleAsync(refresh: false, point =>
+        await SettleAsync(Reading.New, point =>
         {
             if (point == during.Point && !written)
             {
@@ -128,18 +134,18 @@ internal sealed class Shop : IDisposable
     }
 
     // A run that comes to its end: refused whole, or everything is as the model says.
-    private async Task SettleAsync(bool refresh, Action<string> visit)
+    private async Task SettleAsync(Reading reading, Action<string> visit)
     {
-        var blocked = Blocked(refresh);
+        var blocked = Blocked(reading);
         // Each group of targets reads at a snapshot of its own.
-        var groups = _model.Targets.Select((t, i) => (t.Position, t.Epoch, Index: i)).GroupBy(t => refresh ? null : t.Epoch == 0 ? "never" : $"after {t.Position}").Select(g => g.Select(t => t.Index).ToList()).ToList();
-        var expected = _model.Targets.Select((_, i) => _model.After(i, refresh, _model.Source)).ToArray();
+        var groups = _model.Targets.Select((t, i) => (t.Position, t.Epoch, Index: i)).GroupBy(t => reading == Reading.Everything ? null : t.Epoch == 0 ? "never" : $"after {t.Position}").Select(g => g.Select(t => t.Index).ToList()).ToList();
+        var expected = _model.Targets.Select((_, i) => _model.After(i, reading, _model.Source)).ToArray();
         var group = 0;
         void Snapshot()
         {
             foreach (var index in groups[group])
             {
-                expected[index] = _model.After(index, refresh, _model.Source);
+                expected[index] = _model.After(index, reading, _model.Source);
             }
 
             group++;
@@ -148,10 +154,10 @@ internal sealed class Shop : IDisposable
         var report = await RunAsync(
             point =>
             {
-                if (point == "snapshot.taken")
+                if (point == "snapshot.taken" && reading is Reading.New or Reading.Everything)
                 {
                     // Groups for which nothing was new took theirs without passing here.
-                    while (group < groups.Count && groups[group].All(i => _model.After(i, refresh, _model.Source) == _model.Targets[i]))
+                    while (group < groups.Count && groups[group].All(i => _model.After(i, reading, _model.Source) == _model.Targets[i]))
                     {
                         group++;
                     }
@@ -161,7 +167,7 @@ internal sealed class Shop : IDisposable
 
                 visit(point);
             },
-            refresh);
+            reading);
         if (blocked is not null)
         {
             Require(report.Status == RunStatus.Failed && report.Loads.All(l => l.Status == LoadStatus.NotPublished), $"{blocked}, and the run ended as {Text(report)}");
@@ -184,20 +190,20 @@ internal sealed class Shop : IDisposable
 
     private async Task CrashAsync(Step.Crash crash)
     {
+        if (Blocked(crash.Reading) is not null)
+        {
+            await SettleAsync(crash.Reading, _ => { });
+            return;
+        }
+
         var visits = 0;
         var published = 0;
         var died = false;
         if (_cli is not null)
         {
-            var ended = await _cli.RunAsync(_disk.Folder, crash.Refresh, crash.Point);
+            var ended = await _cli.RunAsync(_disk.Folder, crash.Reading, crash.Point);
             Require(ended is null or { Status: RunStatus.Succeeded or RunStatus.NothingNew }, $"the run ended as {(ended is null ? "" : Text(ended))}");
-            Adopt(crash.Refresh, 0, _shape.Targets.Count);
-            return;
-        }
-
-        if (Blocked(crash.Refresh) is not null)
-        {
-            await SettleAsync(crash.Refresh, _ => { });
+            Adopt(crash.Reading, 0, _shape.Targets.Count);
             return;
         }
 
@@ -219,20 +225,20 @@ internal sealed class Shop : IDisposable
 
                 published += point == "publish.after" ? 1 : 0;
             },
-            crash.Refresh,
+            crash.Reading,
             crash.Elsewhere ? Elsewhere : Gone);
         if (died)
         {
             _disk.Thaw();
             _sabotage.AfterCrash(_disk.Folder, crash.Point);
             // At publish.after, the one that was published is not counted yet.
-            Adopt(crash.Refresh, published + (crash.Point == "publish.after" ? 1 : 0), published + (crash.Point is "publish.after" || IsCommitPoint(crash.Point) ? 1 : 0));
+            Adopt(crash.Reading, published + (crash.Point == "publish.after" ? 1 : 0), published + (crash.Point is "publish.after" || IsCommitPoint(crash.Point) ? 1 : 0));
         }
         else
         {
             Require(report.Status is RunStatus.Succeeded or RunStatus.NothingNew, $"the run ended as {Text(report)}");
-            Adopt(crash.Refresh, 0, _shape.Targets.Count);
-            Require(Enumerable.Range(0, _shape.Targets.Count).All(i => crash.Refresh || _model.After(i, false, _model.Source) == _model.Targets[i]), "not all was published");
+            Adopt(crash.Reading, 0, _shape.Targets.Count);
+            Require(Enumerable.Range(0, _shape.Targets.Count).All(i => crash.Reading != Reading.New || _model.After(i, Reading.New, _model.Source) == _model.Targets[i]), "not all was published");
         }
     }
 
@@ -243,13 +249,13 @@ internal sealed class Shop : IDisposable
         var commits = _shape.Targets.Select(t => lost.Committed ? t.Commit.After : t.Commit.Before).ToHashSet(StringComparer.Ordinal);
         var visits = 0;
         var thrown = false;
-        if (Blocked(refresh: false) is not null)
+        if (Blocked(Reading.New) is not null)
         {
-            await SettleAsync(refresh: false, _ => { });
+            await SettleAsync(Reading.New, _ => { });
             return;
         }
 
-        var news = Enumerable.Range(0, _shape.Targets.Count).Count(i => _model.After(i, false, _model.Source) != _model.Targets[i]);
+        var news = Enumerable.Range(0, _shape.Targets.Count).Count(i => _model.After(i, Reading.New, _model.Source) != _model.Targets[i]);
         var report = await RunAsync(point =>
         {
             if (commits.Contains(point) && ++visits == lost.Visit)
@@ -260,17 +266,17 @@ internal sealed class Shop : IDisposable
         });
         var failed = thrown && !lost.Committed;
         Require(report.Status == (failed ? RunStatus.Failed : news > 0 ? RunStatus.Succeeded : RunStatus.NothingNew), $"the run ended as {Text(report)}");
-        Adopt(refresh: false, failed ? news - 1 : news, failed ? news - 1 : news);
+        Adopt(Reading.New, failed ? news - 1 : news, failed ? news - 1 : news);
     }
 
     private async Task RivalAsync(Step.Rival rival)
     {
         RunReport? second = null;
-        await SettleAsync(refresh: false, point =>
+        await SettleAsync(Reading.New, point =>
         {
             if (point == rival.Point && second is null)
             {
-                second = RunAsync(_ => { }, refresh: false, Elsewhere).GetAwaiter().GetResult();
+                second = RunAsync(_ => { }, Reading.New, Elsewhere).GetAwaiter().GetResult();
             }
         });
         Require(second is null or { Status: RunStatus.Failed }, "a target was taken, and a second run was let in");
@@ -278,9 +284,9 @@ internal sealed class Shop : IDisposable
 
     private async Task SuccessorAsync(Step.Successor successor)
     {
-        if (Blocked(refresh: false) is not null)
+        if (Blocked(Reading.New) is not null)
         {
-            await SettleAsync(refresh: false, _ => { });
+            await SettleAsync(Reading.New, _ => { });
             return;
         }
 
@@ -289,30 +295,31 @@ internal sealed class Shop : IDisposable
         {
             if (point == successor.Point && second is null)
             {
-                Adopt(refresh: false, 0, _shape.Targets.Count);
+                Adopt(Reading.New, 0, _shape.Targets.Count);
                 Write(successor.Row);
                 ForEachTarget(t => t.Expire(_disk.Folder));
-                second = RunAsync(_ => { }, refresh: false, Elsewhere).GetAwaiter().GetResult();
+                second = RunAsync(_ => { }, Reading.New, Elsewhere).GetAwaiter().GetResult();
             }
         });
-        Adopt(refresh: false, 0, _shape.Targets.Count);
-        Require(Enumerable.Range(0, _shape.Targets.Count).All(i => _model.After(i, false, _model.Source) == _model.Targets[i]), "of two runs, none published it all");
+        Adopt(Reading.New, 0, _shape.Targets.Count);
+        Require(Enumerable.Range(0, _shape.Targets.Count).All(i => _model.After(i, Reading.New, _model.Source) == _model.Targets[i]), "of two runs, none published it all");
         Require(second is null or { Status: RunStatus.Succeeded }, $"the leases had run out, and a second run ended as {(second is null ? "" : Text(second))}");
     }
 
     // Why no run may publish now; null when it may.
-    private string? Blocked(bool refresh) =>
-        _damaged.Count > 0 && !refresh ? "a checkpoint is damaged"
+    private string? Blocked(Reading reading) =>
+        _damaged.Count > 0 && reading != Reading.Everything ? "a checkpoint is damaged"
         : _shape.Targets.Any(t => t.Holder(_disk.Folder) == Elsewhere.ToString()) ? "a target is held by another machine"
+        : reading == Reading.Range && _model.Targets.Any(t => t.Epoch == 0) ? "a target was never loaded"
         : null;
 
     // What became of a run that ended halfway: each target is before or after it, and so many are after.
-    private void Adopt(bool refresh, int atLeast, int atMost)
+    private void Adopt(Reading reading, int atLeast, int atMost)
     {
         var after = 0;
         for (var i = 0; i < _shape.Targets.Count; i++)
         {
-            var next = _model.After(i, refresh, _model.Source);
+            var next = _model.After(i, reading, _model.Source);
             if (_damaged.Contains(i) && !CanRead(i))
             {
                 continue;
@@ -364,11 +371,11 @@ internal sealed class Shop : IDisposable
         }
     }
 
-    private Task<RunReport> RunAsync(Action<string> visit, bool refresh = false, ProcessIdentity? process = null)
+    private Task<RunReport> RunAsync(Action<string> visit, Reading reading = Reading.New, ProcessIdentity? process = null)
     {
         if (_cli is not null)
         {
-            return _cli.EndAsync(_disk.Folder, refresh);
+            return _cli.EndAsync(_disk.Folder, reading);
         }
 
         var sabotage = _sabotage.OfRun(_disk.Folder);
@@ -379,9 +386,18 @@ internal sealed class Shop : IDisposable
             sabotage.After(point);
         });
         return new PipelineRunner([], TimeProvider.System) { Shared = LoadedPlugins.Catalog }.RunAsync(
-            new PipelineRunRequest(Path.Combine(_disk.Folder, "shop.yaml")) { FullRefresh = refresh, FailPoints = points, Process = process ?? ProcessIdentity.Current },
+            new PipelineRunRequest(Path.Combine(_disk.Folder, "shop.yaml"))
+            {
+                FullRefresh = reading == Reading.Everything,
+                Replay = reading == Reading.Letters ? new LetterSelection() : null,
+                Backfill = reading == Reading.Range ? new BackfillRange(Text(Shape.Range.From), Text(Shape.Range.To)) : null,
+                FailPoints = points,
+                Process = process ?? ProcessIdentity.Current,
+            },
             CancellationToken.None);
     }
+
+    private static string Text(int number) => number.ToString(System.Globalization.CultureInfo.InvariantCulture);
 
     private static string Text(RunReport report) => $"{report.Status}: {report.Error?.Code} {report.Error?.Message}";
 

@@ -14,11 +14,17 @@ internal sealed record TargetState(long Epoch, long? Position, ImmutableList<str
 {
     public static TargetState Empty { get; } = new(0, null, [], []);
 
+    /// <summary>Rows that wait for a replay, by the epoch that refused them, the oldest first. The model's: what is in a target shows when they are replayed.</summary>
+    public ImmutableList<OpenLetters> Open { get; init; } = [];
+
     public override string ToString() =>
         $"epoch {Epoch}, position {Position?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "none"}, rows [{Text(Rows)}], refused [{Text(Letters)}]";
 
     private static string Text(IEnumerable<string> lines) => string.Join(", ", lines.Order(StringComparer.Ordinal));
 }
+
+/// <summary>Rows that an epoch refused, and the position that it reached.</summary>
+internal sealed record OpenLetters(long? Position, ImmutableList<Row> Rows);
 
 /// <summary>How a target takes what a run read.</summary>
 internal enum Taking
@@ -60,31 +66,48 @@ internal sealed class ShopModel(Shape shape)
 
     public void Remove(int id) => _source.RemoveAll(r => r.Id == id);
 
+    /// <summary>The pipeline as it is now.</summary>
+    public Step.Edit Rules { get; set; } = Step.Edit.None;
+
     /// <summary>What target <paramref name="index"/> is after a run that reads <paramref name="source"/>; the same when nothing is new for it.</summary>
-    public TargetState After(int index, bool refresh, IReadOnlyList<Row> source)
+    public TargetState After(int index, Reading reading, IReadOnlyList<Row> source)
     {
         var before = Targets[index];
-        var read = source.Where(r => refresh || before.Position is null || r.Seq > before.Position).ToList();
-        if (read.Count == 0 && !refresh)
+        var read = Read(before, reading, source);
+        if (reading == Reading.Letters ? before.Open.Count == 0 : read.Count == 0 && reading != Reading.Everything)
         {
             return before;
         }
 
-        var newest = read.GroupBy(r => r.Id).Select(versions => versions.MaxBy(r => r.Seq)!).ToList();
+        var newest = shape.Keeps == Keeps.Newest ? read : [.. read.GroupBy(r => r.Id).Select(versions => versions.MaxBy(r => r.Seq)!)];
         var taking = shape.Targets[index].Taking;
         var deletions = newest.Where(r => r.Deleted && shape.SeesDeletions).ToList();
-        var refused = newest.Except(deletions).Where(r => r.Value < 0).ToList();
-        var good = newest.Except(deletions).Except(refused).ToList();
-        var rows = refresh ? [] : before.Rows;
+        var excluded = newest.Except(deletions).Where(r => shape.Refuses && Rules.WithoutThree && r.Value == 3).ToList();
+        var refused = newest.Except(deletions).Except(excluded).Where(r => shape.Refuses && r.Value < Rules.Least).ToImmutableList();
+        var good = newest.Except(deletions).Except(excluded).Except(refused).ToList();
+        var rows = reading == Reading.Everything ? [] : before.Rows;
         var epoch = before.Epoch + 1;
         rows = taking switch
         {
             Taking.Append => rows.AddRange(good.Select(Line)),
             Taking.Changes => rows.AddRange(good.Select(r => $"{Line(r)} upsert {epoch}")).AddRange(deletions.Select(r => $"{Line(r)} delete {epoch}")),
-            _ => rows.RemoveAll(Of(good.Concat(deletions).Concat(taking == Taking.Delete ? refused : []))).AddRange(good.Select(Line)),
+            _ => rows.RemoveAll(Of(good.Concat(deletions).Concat(taking == Taking.Delete ? refused.Concat(excluded) : []))).AddRange(good.Select(Line)),
         };
-        return new TargetState(epoch, read.Count > 0 ? read.Max(r => r.Seq) : null, rows, [.. refused.Select(Line)]);
+        var position = reading is Reading.New or Reading.Everything ? read.Count > 0 ? read.Max(r => r.Seq) : null : before.Position;
+        var open = reading is Reading.Everything or Reading.Letters ? [] : before.Open;
+        return new TargetState(epoch, position, rows, [.. refused.Select(Line)]) { Open = refused.Count == 0 ? open : open.Add(new OpenLetters(position, refused)) };
     }
+
+    private List<Row> Read(TargetState before, Reading reading, IReadOnlyList<Row> source) => reading switch
+    {
+        Reading.New => [.. source.Where(r => before.Position is null || r.Seq > before.Position)],
+        Reading.Everything => [.. source],
+        Reading.Range => [.. source.Where(r => r.Id >= Shape.Range.From && r.Id < Shape.Range.To)],
+        _ when !shape.LooksUp => [.. before.Open.SelectMany(o => o.Rows)],
+        // The rows' keys, as they are now. One that changed since it was refused is left to the run that reads it, unless all versions of a key are needed.
+        _ => [.. source.Where(r => before.Open.FindLast(o => o.Rows.Any(refused => refused.Id == r.Id)) is { } letters
+            && (shape.Keeps != Keeps.Newest || letters.Position is null || r.Seq <= letters.Position))],
+    };
 
     private static string Line(Row row) => $"{row.Id}={row.Value}";
 
