@@ -47,7 +47,11 @@ public interface ILedgerDatabase
 /// <param name="Name">As a pipeline would write it.</param>
 /// <param name="Columns">In the table's order.</param>
 /// <param name="PrimaryKey">Columns of the primary key, in order; empty when there is none.</param>
-public sealed record TableDescription(string Name, IReadOnlyList<ColumnDescription> Columns, IReadOnlyList<string> PrimaryKey);
+public sealed record TableDescription(string Name, IReadOnlyList<ColumnDescription> Columns, IReadOnlyList<string> PrimaryKey)
+{
+    /// <summary>What the columns say of NULL binds a reader before the first row: one that may be NULL and is declared required is refused. A view's columns say nothing.</summary>
+    public bool NullsAreDeclared { get; init; }
+}
 
 /// <summary>A column of a live table.</summary>
 /// <param name="Name">As stored.</param>

@@ -10,7 +10,7 @@ public sealed record DuckDbQueryExtractOptions : QueryExtractOptions;
 
 /// <summary>Reads a table or view of a DuckDB file.</summary>
 [Extractor("table", "Reads a table or view of a DuckDB file.", For = "duckdb")]
-public sealed class DuckDbTableExtractor(DuckDbTableExtractOptions options, DuckDbConnection connection) : IKeyedExtractor, IBackfillExtractor
+public sealed class DuckDbTableExtractor(DuckDbTableExtractOptions options, DuckDbConnection connection) : IKeyedExtractor, IBackfillExtractor, ILiveSchema
 {
     private readonly DuckDbReading _reading = new(
         connection, "duckdb.table/1", options.Table, connection.Table(options.Table).Quoted, options.Columns, options.Incremental)
@@ -36,6 +36,12 @@ public sealed class DuckDbTableExtractor(DuckDbTableExtractOptions options, Duck
     /// <inheritdoc/>
     public ValueTask<IExtraction> OpenRangeAsync(ExtractRequest request, string from, string to, CancellationToken cancel) =>
         _reading.OpenAsync(request, live => DuckDbExtraction.Range(_reading, live, options.Backfill!.Column, from, to), cancel);
+
+    /// <inheritdoc/>
+    public OnDrift OnDrift => options.OnDrift;
+
+    /// <inheritdoc/>
+    public ValueTask<TableDescription?> DescribeLiveAsync(CancellationToken cancel) => connection.DescribeTableAsync(options.Table, cancel);
 }
 
 /// <summary>Reads the result of a query on a DuckDB file.</summary>

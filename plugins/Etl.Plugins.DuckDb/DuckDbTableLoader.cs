@@ -13,7 +13,7 @@ public sealed class DuckDbTableLoadRules : TableLoadRules<DuckDbTableLoadOptions
 
 /// <summary>Loads a table of a DuckDB file: staged beside it, published with its checkpoint in one transaction.</summary>
 [Loader("table", "Loads a table of a DuckDB file.", For = "duckdb")]
-public sealed class DuckDbTableLoader(DuckDbTableLoadOptions options, DuckDbConnection connection) : ILoader, IEpochHistory
+public sealed class DuckDbTableLoader(DuckDbTableLoadOptions options, DuckDbConnection connection) : ILoader, IEpochHistory, ILiveTarget
 {
     /// <inheritdoc/>
     public LoadPlan Describe(RowSchema input)
@@ -72,6 +72,24 @@ public sealed class DuckDbTableLoader(DuckDbTableLoadOptions options, DuckDbConn
         var target = Target(request.Schema) with { Stage = new DuckDbTable(DuckDbState.Schema, $"stage_{request.Key.ShortName}") };
         return await Task.Run(() => DuckDbLoadSession.Open(connection, options, target, request, cancel), cancel);
     }
+
+    /// <inheritdoc/>
+    public async ValueTask<TargetFit> FitAsync(RowSchema rows, CancellationToken cancel) => await Task.Run(
+        () =>
+        {
+            var target = Target(rows);
+            using var handle = connection.Exists ? connection.Open(mustExist: true) : null;
+            var live = handle is null ? [] : target.Table.Columns(handle.Duck);
+            try
+            {
+                return new TargetFit(live.Count > 0, DuckDbTableShape.Statements(target, live, options.Schema));
+            }
+            catch (EtlException e) when (e.Code is "ETL4417" or "ETL4418")
+            {
+                return new TargetFit(live.Count > 0, [], e);
+            }
+        },
+        cancel);
 
     private DuckDbTarget Target(RowSchema input)
     {

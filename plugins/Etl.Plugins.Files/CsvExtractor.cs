@@ -1,3 +1,5 @@
+using Apache.Arrow;
+using Apache.Arrow.Types;
 using Etl.Contracts;
 using Etl.Plugins.FileSets;
 using FluentValidation;
@@ -41,7 +43,7 @@ public sealed class CsvExtractRules : FileExtractRules<CsvExtractOptions>
 
 /// <summary>Reads CSV files from any object store: RFC 4180, UTF-8, types by contract, each value exact or an error with file and line.</summary>
 [Extractor("csv", "Reads CSV files from a folder or an object store; a split for each file.")]
-public sealed class CsvExtractor(CsvExtractOptions options, IObjectStore store) : IExtractor
+public sealed class CsvExtractor(CsvExtractOptions options, IObjectStore store) : IExtractor, ILiveSchema
 {
     private readonly FileSource _source = new("csv", options, store);
 
@@ -54,4 +56,19 @@ public sealed class CsvExtractor(CsvExtractOptions options, IObjectStore store) 
     /// <inheritdoc/>
     public async ValueTask<IExtraction> OpenAsync(ExtractRequest request, CancellationToken cancel) =>
         new FileExtraction(await _source.SelectAsync(request, cancel), new CsvFile(store, options, request).ReadAsync);
+
+    /// <summary>Others in the file are passed over.</summary>
+    public OnDrift OnDrift => OnDrift.Ignore;
+
+    /// <summary>The header of the last file by name, and its folders; values have no types of their own.</summary>
+    public async ValueTask<TableDescription?> DescribeLiveAsync(CancellationToken cancel)
+    {
+        if (await _source.LastAsync(cancel) is not { } file)
+        {
+            return null;
+        }
+
+        var names = options.Header ? await CsvFile.HeaderAsync(store, file, options, cancel) : [];
+        return new(file.Key, [.. (names.Count == 0 ? names : names.Concat(Folders.Of(file.Key).Select(f => f.Column))).Select(n => new ColumnDescription(n, new Field(n, NullType.Default, true), ""))], []);
+    }
 }

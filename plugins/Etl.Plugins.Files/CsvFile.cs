@@ -59,6 +59,24 @@ internal sealed class CsvFile(IObjectStore store, CsvExtractOptions options, Ext
         }
     }
 
+    /// <summary>The names in a file's first line.</summary>
+    public static async ValueTask<IReadOnlyList<string>> HeaderAsync(IObjectStore store, StoredObject file, CsvExtractOptions options, CancellationToken cancel)
+    {
+        using var reader = new CsvReader(await FileContent.OpenAsync(store, file.Key, file.Size, options.Compression, cancel), CsvFormat.Of(options), file.Key);
+        do
+        {
+            if (reader.TryRead())
+            {
+                return Names(reader);
+            }
+        }
+        while (await reader.FillAsync(cancel));
+
+        throw reader.Error(1, "the file is empty, and its first line must name the columns");
+    }
+
+    private static List<string> Names(CsvReader reader) => [.. Enumerable.Range(0, reader.Count).Select(i => Encoding.UTF8.GetString(reader.Value(i)).Trim())];
+
     // For each column of the schema, the field that it comes from (-1: from a folder); and how many fields a record has.
     private (int[] Columns, int Width) Columns(CsvReader reader, FolderColumns folders)
     {
@@ -71,7 +89,7 @@ internal sealed class CsvFile(IObjectStore store, CsvExtractOptions options, Ext
                 : throw reader.Error(reader.Line, string.Create(CultureInfo.InvariantCulture, $"the record has {reader.Count} fields, and the contract {names.Count} columns"));
         }
 
-        var header = Enumerable.Range(0, reader.Count).Select(i => Encoding.UTF8.GetString(reader.Value(i)).Trim()).ToList();
+        var header = Names(reader);
         var twice = header.GroupBy(h => h, StringComparer.OrdinalIgnoreCase).FirstOrDefault(g => g.Count() > 1 && names.Contains(g.Key, StringComparer.OrdinalIgnoreCase));
         if (twice is not null)
         {

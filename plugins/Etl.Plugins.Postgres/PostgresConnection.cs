@@ -63,7 +63,10 @@ public sealed class PostgresConnection : IConnection, ITableCatalog, IScriptRunn
             : new TableDescription(
                 table,
                 [.. live.Columns.Select(c => new ColumnDescription(c.Name, new Apache.Arrow.Field(c.Name, PostgresTypes.ArrowOf(c), !c.NotNull), c.Declared))],
-                live.PrimaryKey);
+                live.PrimaryKey)
+            {
+                NullsAreDeclared = live.Kind is 'r' or 'p',
+            };
     }
 
     /// <inheritdoc/>

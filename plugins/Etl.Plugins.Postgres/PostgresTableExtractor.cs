@@ -1,3 +1,4 @@
+using Apache.Arrow.Types;
 using Etl.Contracts;
 using Etl.Plugins.Postgres.Extract;
 
@@ -11,7 +12,7 @@ public sealed record PostgresTableExtractOptions : TableExtractOptions<PostgresI
 /// has no transaction ids: its increments go by the cursor, held back or with an overlap.
 /// </summary>
 [Extractor("table", "Reads a table or view of PostgreSQL, whole or what changed.", For = "postgres")]
-public sealed class PostgresTableExtractor(PostgresTableExtractOptions options, PostgresConnection connection) : IKeyedExtractor, IBackfillExtractor
+public sealed class PostgresTableExtractor(PostgresTableExtractOptions options, PostgresConnection connection) : IKeyedExtractor, IBackfillExtractor, ILiveSchema
 {
     // Fewer blocks than this are not worth a session of their own: 16 MB at the usual 8 kB.
     private const long LeastBlocksPerSplit = 2048;
@@ -41,6 +42,15 @@ public sealed class PostgresTableExtractor(PostgresTableExtractOptions options, 
 
     /// <inheritdoc/>
     public ValueTask<IExtraction> OpenRangeAsync(ExtractRequest request, string from, string to, CancellationToken cancel) => OpenAsync(request, table => Range(table, options.Backfill!.Column, from, to), cancel);
+
+    /// <inheritdoc/>
+    public OnDrift OnDrift => options.OnDrift;
+
+    /// <inheritdoc/>
+    public ValueTask<TableDescription?> DescribeLiveAsync(CancellationToken cancel) => connection.DescribeTableAsync(options.Table, cancel);
+
+    /// <inheritdoc/>
+    public bool ReadsByValue(ColumnDescription live, Apache.Arrow.Field declared) => declared.DataType is StringType || (declared.DataType is Decimal128Type && live.PhysicalType == "numeric");
 
     // What is new, or of the rows that a condition chooses those that are not.
     private async ValueTask<IExtraction> OpenAsync(ExtractRequest request, Func<LiveTable, string>? rowsOf, CancellationToken cancel)

@@ -13,7 +13,7 @@ public sealed class PostgresTableLoadRules : TableLoadRules<PostgresTableLoadOpt
 
 /// <summary>Stages rows in unlogged tables and publishes them, the checkpoint and the audit in one transaction.</summary>
 [Loader("table", "Writes rows to a table of PostgreSQL: appends, upserts by key, or replaces.", For = "postgres")]
-public sealed class PostgresTableLoader(PostgresTableLoadOptions options, PostgresConnection connection) : ILoader, IEpochHistory
+public sealed class PostgresTableLoader(PostgresTableLoadOptions options, PostgresConnection connection) : ILoader, IEpochHistory, ILiveTarget
 {
     // One less than a table has: an upsert marks rows in one of its own.
     private const int MaxColumns = 1599;
@@ -81,6 +81,21 @@ public sealed class PostgresTableLoader(PostgresTableLoadOptions options, Postgr
     {
         RequireColumns(request.Schema);
         return await LoadSession.OpenAsync(connection, _table, options, Key(request.Schema), request, cancel);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<TargetFit> FitAsync(RowSchema rows, CancellationToken cancel)
+    {
+        await using var session = await connection.OpenSourceAsync(cancel);
+        var live = await LiveTable.FindAsync(session, _table, cancel);
+        try
+        {
+            return new(live is not null, TargetTable.Fit(_table, live, rows, Key(rows), options.Schema).Statements);
+        }
+        catch (EtlException e) when (e.Code is "ETL4472" or "ETL4473" or "ETL4479")
+        {
+            return new(live is not null, [], e);
+        }
     }
 
     private IReadOnlyList<string> Key(RowSchema input) => [.. options.Key.Select((k, i) =>

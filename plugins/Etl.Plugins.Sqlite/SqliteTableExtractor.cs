@@ -1,3 +1,4 @@
+using Apache.Arrow;
 using Etl.Contracts;
 
 namespace Etl.Plugins.Sqlite;
@@ -7,7 +8,7 @@ public sealed record SqliteTableExtractOptions : TableExtractOptions;
 
 /// <summary>Reads a table or a view.</summary>
 [Extractor("table", "Reads a table or a view of an SQLite file, whole or what is new.", For = "sqlite")]
-public sealed class SqliteTableExtractor(SqliteTableExtractOptions options, SqliteDatabase database) : IKeyedExtractor, IBackfillExtractor
+public sealed class SqliteTableExtractor(SqliteTableExtractOptions options, SqliteDatabase database) : IKeyedExtractor, IBackfillExtractor, ILiveSchema
 {
     private readonly SqliteSource _source = new(
         database,
@@ -39,4 +40,13 @@ public sealed class SqliteTableExtractor(SqliteTableExtractOptions options, Sqli
     /// <inheritdoc/>
     public ValueTask<IExtraction> OpenRangeAsync(ExtractRequest request, string from, string to, CancellationToken cancel) =>
         _source.OpenRowsAsync(request, SqliteKeys.Range(request.Contract!.Schema.Require(options.Backfill!.Column), from, to), cancel);
+
+    /// <inheritdoc/>
+    public OnDrift OnDrift => options.OnDrift;
+
+    /// <inheritdoc/>
+    public ValueTask<TableDescription?> DescribeLiveAsync(CancellationToken cancel) => database.DescribeTableAsync(options.Table, cancel);
+
+    /// <summary>A declared type binds nobody in SQLite: any column may hold any value.</summary>
+    public bool ReadsByValue(ColumnDescription live, Field declared) => true;
 }

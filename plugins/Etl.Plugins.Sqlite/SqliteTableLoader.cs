@@ -11,7 +11,7 @@ public sealed class SqliteTableLoadRules : TableLoadRules<SqliteTableLoadOptions
 
 /// <summary>Writes a table, and its checkpoint with it.</summary>
 [Loader("table", "Loads rows into a table of an SQLite file, with the checkpoint in the same transaction.", For = "sqlite")]
-public sealed class SqliteTableLoader(SqliteTableLoadOptions options, SqliteDatabase database) : ILoader, IEpochHistory
+public sealed class SqliteTableLoader(SqliteTableLoadOptions options, SqliteDatabase database) : ILoader, IEpochHistory, ILiveTarget
 {
     /// <inheritdoc/>
     public LoadPlan Describe(RowSchema input)
@@ -79,6 +79,26 @@ public sealed class SqliteTableLoader(SqliteTableLoadOptions options, SqliteData
         {
             session.Dispose();
             throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<TargetFit> FitAsync(RowSchema rows, CancellationToken cancel)
+    {
+        if (!File.Exists(database.Path))
+        {
+            return new(false, SqliteTarget.ForPlan(options, rows).Ddl);
+        }
+
+        using var session = await database.OpenSourceAsync(cancel);
+        try
+        {
+            var target = SqliteTarget.Resolve(session, options, rows);
+            return new(target.Exists, target.Ddl);
+        }
+        catch (EtlException e) when (e.Code is "ETL4521" or "ETL4522" or "ETL4523")
+        {
+            return new(e.Code != "ETL4521", [], e);
         }
     }
 

@@ -9,7 +9,7 @@ namespace Etl.EndToEnd.Tests;
 [Category("Integration")]
 [FixtureLifeCycle(LifeCycle.SingleInstance)]
 [NonParallelizable]
-public sealed class PostgresTests
+public sealed partial class PostgresTests
 {
     private string? _cluster;
     private NpgsqlConnectionStringBuilder _server = [];

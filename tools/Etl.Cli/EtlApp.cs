@@ -3,6 +3,7 @@ using Etl.Runtime;
 using Etl.Runtime.Compilation;
 using Etl.Runtime.Compilation.Diff;
 using Etl.Runtime.Compilation.Lineage;
+using Etl.Runtime.Compilation.Online;
 using Etl.Runtime.Compilation.Sealing;
 using Etl.Runtime.Definition;
 using Etl.Runtime.Diagnostics;
@@ -107,9 +108,14 @@ internal sealed class EtlApp(TimeProvider time) : IEtlApp
     public async Task<PlanDescription> PlanAsync(PlanRequest request, CancellationToken cancel)
     {
         var warnings = new List<Diagnostic>();
-        await using var compiled = await Guarded(() => CompileAsync(request.Scope, Find(request.Pipeline), request.Parameters, request.Date, warnings.AddRange));
+        await using var compiled = await Guarded(() => CompileAsync(request.Scope, Find(request.Pipeline), request.Parameters, request.Date, warnings.AddRange, connects: request.Online));
         cancel.ThrowIfCancellationRequested();
-        return new PlanDescription(PlanText.Render(compiled), SealedPlan.Write(compiled, Runner(request.Scope).Plugins(compiled.Project), request.Date, _redactor), warnings);
+        var live = request.Online ? await LiveComparer.CompareAsync(compiled, cancel) : null;
+        return new PlanDescription(
+            PlanText.Render(compiled) + (live is null ? "" : "\n" + LiveComparisonText.Render(live)),
+            SealedPlan.Write(compiled, Runner(request.Scope).Plugins(compiled.Project), request.Date, _redactor, live is null ? null : LiveComparisonText.Json(live)),
+            warnings,
+            live);
     }
 
     public Task<string> LineageAsync(Scope scope, IReadOnlyList<string> pipelines, string format, string? column, bool downstream, CancellationToken cancel) => Guarded(async () =>

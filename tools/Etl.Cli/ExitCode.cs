@@ -15,7 +15,7 @@ internal static class ExitCode
     /// <summary>What was given is wrong: YAML, options, types, usage. Trying again changes nothing.</summary>
     public const int InvalidInput = 2;
 
-    /// <summary>A data quality rule refused the run.</summary>
+    /// <summary>A data quality rule refused the run, or would: a source or a target is not what is declared.</summary>
     public const int Refused = 3;
 
     /// <summary>Another live run of the pipeline holds its target.</summary>

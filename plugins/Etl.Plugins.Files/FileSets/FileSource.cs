@@ -82,6 +82,9 @@ internal sealed class FileSource(string format, FileExtractOptions options, IObj
         return new(files, new(Kind, Identity, read?.ToJson() ?? new()), matched > 0 ? [] : [$"no file matches '{options.Path}' in {store.Root}"]);
     }
 
+    /// <summary>The last file by its name; null when there is none.</summary>
+    public async ValueTask<StoredObject?> LastAsync(CancellationToken cancel) => (await FindAsync(cancel)).MaxBy(f => f.Key, StringComparer.Ordinal);
+
     private string Identity => store.Root.ToString();
 
     private JsonObject? PositionOf(ExtractRequest request) => request.From is null ? null

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Etl.Cli;
 using Etl.Contracts;
+using Etl.Runtime.Compilation.Online;
 using Etl.Runtime.Diagnostics;
 using Etl.Runtime.Execution;
 using Etl.Runtime.Ledger;
@@ -43,6 +44,20 @@ public sealed class CommandTests
         Assert.That((call.ExitCode, call.Out, call.Error), Is.EqualTo((0, "the plan\n", "a.yaml:1:1: warning ETL3130: w.\n")));
         Assert.That(await File.ReadAllTextAsync(file), Is.EqualTo("{}\n"));
         Assert.That((await CliSession.RunAsync("plan orders --output json", _ => plan)).Out, Is.EqualTo("{}\n"));
+    }
+
+    [TestCase(false, false, 0)]
+    [TestCase(true, false, 3)]
+    [TestCase(true, true, 1)]
+    public async Task A_plan_against_live_schemas_says_by_its_exit_code_what_a_run_would_do(bool fails, bool unreachable, int expected)
+    {
+        var live = new LiveComparison([new LiveEnd("a", true, "x")
+        {
+            Drifts = [new Drift(fails ? "ETL3140" : "ETL3141", fails ? DriftFate.Fails : DriftFate.Warns, "c", "differs")],
+            Unreachable = unreachable ? ("ETL4450", "refused") : null,
+        }]);
+        var call = await CliSession.RunAsync("plan orders --online", _ => new PlanDescription("the plan\n", "{}", [], live));
+        Assert.That((call.ExitCode, ((PlanRequest)call.App.Asked!).Online), Is.EqualTo((expected, true)));
     }
 
     [TestCase("2001", "ETL2001")]

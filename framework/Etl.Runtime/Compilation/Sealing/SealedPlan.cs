@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using Etl.Contracts;
 using Etl.Runtime.Diagnostics;
 using Etl.Runtime.Plugins;
@@ -22,7 +23,7 @@ public sealed class SealedPlan
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         RespectRequiredConstructorParameters = true,
         RespectNullableAnnotations = true,
-        UnmappedMemberHandling = System.Text.Json.Serialization.JsonUnmappedMemberHandling.Disallow,
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
         WriteIndented = true,
         NewLine = "\n",
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
@@ -33,7 +34,7 @@ public sealed class SealedPlan
     private SealedPlan(string path, Document document) => (Path, _document) = (path, document);
 
     // In the order of the file. Nodes are as PlanJson writes them.
-    private sealed record Document(int Version, string Pipeline, string File, string Environment, string Hash, PlanInputs Inputs, JsonArray Nodes, string Seal);
+    private sealed record Document(int Version, string Pipeline, string File, string Environment, string Hash, PlanInputs Inputs, JsonArray Nodes, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] JsonObject? Live = null, string Seal = "");
 
     /// <summary>Where it was read from.</summary>
     public string Path { get; }
@@ -53,12 +54,12 @@ public sealed class SealedPlan
     /// <summary>The compiled nodes, in order.</summary>
     internal JsonArray Nodes => _document.Nodes;
 
-    /// <summary>The document of a compiled pipeline.</summary>
-    public static string Write(CompiledPipeline pipeline, PluginCatalog plugins, DateOnly? date, Redactor redactor)
+    /// <summary>The document of a compiled pipeline, with what it was compared with, if it was: that is for who reviews it, and no input.</summary>
+    public static string Write(CompiledPipeline pipeline, PluginCatalog plugins, DateOnly? date, Redactor redactor, JsonObject? live = null)
     {
         var document = new Document(
             Version, pipeline.Definition.Id, PlanInputs.NameOf(pipeline.Project, pipeline.Definition.File), pipeline.Project.Environment, pipeline.Hash,
-            PlanInputs.Of(pipeline, plugins, date, redactor), NodesOf(pipeline), "");
+            PlanInputs.Of(pipeline, plugins, date, redactor), NodesOf(pipeline), live);
         var json = Redacted(JsonSerializer.SerializeToNode(document, Json), redactor)!.AsObject();
         json[SealMember] = SealOf(json);
         return json.ToJsonString(Json);
