@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using Etl.Contracts;
 using Etl.Plugins.FileSets;
 using FluentValidation;
@@ -41,7 +43,7 @@ public sealed class CsvExtractRules : FileExtractRules<CsvExtractOptions>
 
 /// <summary>Reads CSV files from any object store: RFC 4180, UTF-8, types by contract, each value exact or an error with file and line.</summary>
 [Extractor("csv", "Reads CSV files from a folder or an object store; a split for each file.")]
-public sealed class CsvExtractor(CsvExtractOptions options, IObjectStore store) : IExtractor
+public sealed class CsvExtractor(CsvExtractOptions options, IObjectStore store) : IDescribingExtractor
 {
     private readonly FileSource _source = new("csv", options, store);
 
@@ -54,4 +56,25 @@ public sealed class CsvExtractor(CsvExtractOptions options, IObjectStore store) 
     /// <inheritdoc/>
     public async ValueTask<IExtraction> OpenAsync(ExtractRequest request, CancellationToken cancel) =>
         new FileExtraction(await _source.SelectAsync(request, cancel), new CsvFile(store, options, request).ReadAsync);
+
+    /// <inheritdoc/>
+    public async ValueTask<SourceDescription> DescribeSourceAsync(CancellationToken cancel)
+    {
+        var file = await _source.FirstAsync(cancel);
+        using var reader = new CsvReader(await FileContent.OpenAsync(store, file.Key, file.Size, options.Compression, cancel), CsvFormat.Of(options), file.Key);
+        do
+        {
+            if (reader.TryRead())
+            {
+                var names = Enumerable.Range(0, reader.Count).Select(i => options.Header
+                    ? Encoding.UTF8.GetString(reader.Value(i)).Trim()
+                    : string.Create(CultureInfo.InvariantCulture, $"column_{i + 1}")).ToList();
+                return names.Find(n => names.Count(o => o.Equals(n, StringComparison.OrdinalIgnoreCase)) > 1) is { } twice
+                    ? throw reader.Error(reader.Line, $"two columns are called '{twice}'")
+                    : new([.. names.Concat(FileSource.FolderNames(file, names)).Select(n => FileSource.Untyped(n, "text"))], HasTypes: false, []);
+            }
+        }
+        while (await reader.FillAsync(cancel));
+        throw reader.Error(1, "the file is empty, and its first line must name the columns");
+    }
 }
