@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using Apache.Arrow;
 using Apache.Arrow.Types;
 using Etl.Contracts;
@@ -43,7 +45,7 @@ public sealed class CsvExtractRules : FileExtractRules<CsvExtractOptions>
 
 /// <summary>Reads CSV files from any object store: RFC 4180, UTF-8, types by contract, each value exact or an error with file and line.</summary>
 [Extractor("csv", "Reads CSV files from a folder or an object store; a split for each file.")]
-public sealed class CsvExtractor(CsvExtractOptions options, IObjectStore store) : IExtractor, ILiveSchema
+public sealed class CsvExtractor(CsvExtractOptions options, IObjectStore store) : IDescribingExtractor, ILiveSchema
 {
     private readonly FileSource _source = new("csv", options, store);
 
@@ -70,5 +72,26 @@ public sealed class CsvExtractor(CsvExtractOptions options, IObjectStore store) 
 
         var names = options.Header ? await CsvFile.HeaderAsync(store, file, options, cancel) : [];
         return new(file.Key, [.. (names.Count == 0 ? names : names.Concat(Folders.Of(file.Key).Select(f => f.Column))).Select(n => new ColumnDescription(n, new Field(n, NullType.Default, true), ""))], []);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<SourceDescription> DescribeSourceAsync(CancellationToken cancel)
+    {
+        var file = await _source.FirstAsync(cancel);
+        using var reader = new CsvReader(await FileContent.OpenAsync(store, file.Key, file.Size, options.Compression, cancel), CsvFormat.Of(options), file.Key);
+        do
+        {
+            if (reader.TryRead())
+            {
+                var names = Enumerable.Range(0, reader.Count).Select(i => options.Header
+                    ? Encoding.UTF8.GetString(reader.Value(i)).Trim()
+                    : string.Create(CultureInfo.InvariantCulture, $"column_{i + 1}")).ToList();
+                return names.Find(n => names.Count(o => o.Equals(n, StringComparison.OrdinalIgnoreCase)) > 1) is { } twice
+                    ? throw reader.Error(reader.Line, $"two columns are called '{twice}'")
+                    : new([.. names.Concat(FileSource.FolderNames(file, names)).Select(n => FileSource.Untyped(n, "text"))], HasTypes: false, []);
+            }
+        }
+        while (await reader.FillAsync(cancel));
+        throw reader.Error(1, "the file is empty, and its first line must name the columns");
     }
 }

@@ -1,5 +1,6 @@
 using Apache.Arrow.Types;
 using Etl.Contracts;
+using Etl.Parquet;
 using Etl.Plugins.Columnar;
 using Etl.Plugins.FileSets;
 
@@ -28,7 +29,7 @@ public sealed class ParquetExtractRules : FileExtractRules<ParquetExtractOptions
 
 /// <summary>Reads Parquet files from any object store: only the columns of the contract, fetched in parts.</summary>
 [Extractor("parquet", "Reads Parquet files from a folder or an object store: only the columns that are wanted, by file or row group.")]
-public sealed class ParquetExtractor(ParquetExtractOptions options, IObjectStore store) : IExtractor
+public sealed class ParquetExtractor(ParquetExtractOptions options, IObjectStore store) : IDescribingExtractor
 {
     private readonly FileSource _source = new("parquet", options, store);
 
@@ -45,6 +46,17 @@ public sealed class ParquetExtractor(ParquetExtractOptions options, IObjectStore
         var pieces = new ParquetPieces(store, request, options.OnMissing == OnMissingColumn.AsNull);
         var (splits, rows) = await pieces.PlanAsync([.. selection.Files.Select(f => new ParquetObject(f.Key, f.Size, [.. Folders.Of(f.Key)]))], cancel);
         return new ParquetExtraction(pieces, splits, rows, selection.Reached, selection.Warnings);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<SourceDescription> DescribeSourceAsync(CancellationToken cancel)
+    {
+        var file = await _source.FirstAsync(cancel);
+        await using var reader = await ParquetFileReader.OpenAsync(new RangeStream(store, file.Key, file.Size), $"'{file.Key}'", cancel);
+        var (fields, unreadable) = reader.Columns();
+        List<string> all = [.. fields.Select(f => f.Name), .. unreadable];
+        return new(
+            [.. fields.Select(f => new ColumnDescription(f.Name, f, "")), .. FileSource.FolderNames(file, all).Select(n => FileSource.Untyped(n, "text"))], HasTypes: true, unreadable);
     }
 
     private static bool Holds(IArrowType type) => type is ListType list ? list.ValueDataType is not ListType && Holds(list.ValueDataType) : type is BinaryType || CellText.Holds(type);

@@ -55,7 +55,7 @@ public sealed class DeltaExtractRules : OptionsRules<DeltaExtractOptions>
 
 /// <summary>Reads a Delta table: the files that its log names, whole or those that are new, at its newest version or an older one.</summary>
 [Extractor("delta", "Reads a Delta table from an object store: only the columns and partitions that are wanted, whole, as of a version, or what was added.")]
-public sealed class DeltaExtractor(DeltaExtractOptions options, IObjectStore store, PluginContext context) : IExtractor
+public sealed class DeltaExtractor(DeltaExtractOptions options, IObjectStore store, PluginContext context) : IDescribingExtractor
 {
     private readonly string _root = PartitionLayout.RootOf(options.Path);
 
@@ -108,6 +108,13 @@ public sealed class DeltaExtractor(DeltaExtractOptions options, IObjectStore sto
         var pieces = new ParquetPieces(store, request, missingIsNull: true);
         var (splits, rows) = await pieces.PlanAsync(objects, cancel);
         return new ParquetExtraction(pieces, splits, rows, new(Kind, identity, new JsonObject { ["version"] = table.Version }), []);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<SourceDescription> DescribeSourceAsync(CancellationToken cancel)
+    {
+        var table = await ReadAsync(new DeltaLog(store, _root, Path.Combine(context.StateFolder, "tmp")), cancel);
+        return new([.. table.Schema!.FieldsList.Select(f => new ColumnDescription(f.Name, f, DeltaSchema.TypeName(f)))], HasTypes: true, []);
     }
 
     private async ValueTask<DeltaSnapshot> ReadAsync(DeltaLog log, CancellationToken cancel)

@@ -185,11 +185,14 @@ public sealed class PluginTests
               - {"{"} id: t, extract: table, connection: shop, contract: schemas/contracts/shop.t.yaml, with: {"{"} table: t {"}"} {"}"}
             {stages}
             """));
-        Copy(Built, project.PathOf($"plugins/{Sample}"));
+        CopySample(project);
         var import = await project.RunAsync("contract", "import", "--connection", "shop", "--table", "t");
         Assert.That(import.ExitCode, Is.Zero, import.ToString());
         return project;
     }
+
+    /// <summary>Puts the plugin into the project's <c>plugins</c>.</summary>
+    internal static void CopySample(ProjectFolder project) => Copy(Built, project.PathOf($"plugins/{Sample}"));
 
     private static void Copy(string from, string to)
     {

@@ -50,6 +50,7 @@ internal static class CommandLine
         ExplainCommand.Create(host),
         NewCommand.Create(host),
         ContractCommand.Create(host),
+        ProfileCommand.Create(host),
         SchemaCommand.Create(host),
         PluginsCommand.Create(host),
         RunsCommand.Create(host),

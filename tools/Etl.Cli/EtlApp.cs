@@ -19,7 +19,7 @@ using Etl.Runtime.Testing;
 namespace Etl.Cli;
 
 /// <summary>The framework behind the commands.</summary>
-internal sealed class EtlApp(TimeProvider time) : IEtlApp
+internal sealed partial class EtlApp(TimeProvider time) : IEtlApp
 {
     private readonly Redactor _redactor = new();
     private PipelineRunner? _runner;

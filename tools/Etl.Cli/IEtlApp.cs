@@ -4,6 +4,7 @@ using Etl.Runtime.Compilation.Online;
 using Etl.Runtime.Diagnostics;
 using Etl.Runtime.Execution;
 using Etl.Runtime.Ledger;
+using Etl.Runtime.Profiling;
 using Etl.Runtime.Reports;
 using Etl.Runtime.Telemetry;
 using Etl.Runtime.Testing;
@@ -39,6 +40,9 @@ internal interface IEtlApp : IAsyncDisposable
 
     /// <summary>Compares the repository's pipelines, or those of some paths, with a revision of git.</summary>
     Task<Comparison> DiffAsync(Scope scope, string reference, IReadOnlyList<string> paths, CancellationToken cancel);
+
+    /// <summary>Reads a table or files and tells what they hold.</summary>
+    Task<SourceProfile> ProfileAsync(Scope scope, ProfileRequest request, CancellationToken cancel);
 
     /// <summary>The page of a diagnostic, of the framework or of a plugin; null when there is none.</summary>
     Task<DiagnosticPage?> ExplainAsync(Scope scope, string code, CancellationToken cancel);

@@ -15,7 +15,10 @@ public static partial class ContractWriter
     /// <param name="table">What the connection said of it.</param>
     /// <param name="id">The contract's id, such as <c>shop.orders</c>.</param>
     /// <param name="version">The contract's version.</param>
-    public static string Write(TableDescription table, string id, string version = "1.0.0")
+    public static string Write(TableDescription table, string id, string version = "1.0.0") => Write(table, id, version, [], _ => []);
+
+    /// <summary>The same with more lines of YAML: of the table, before its columns, and of each column, as they stand below it.</summary>
+    internal static string Write(TableDescription table, string id, string version, IEnumerable<string> ofTable, Func<string, IEnumerable<string>> ofColumn)
     {
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"""
@@ -28,15 +31,25 @@ public static partial class ContractWriter
               - name: {Scalar(table.Name)}
                 physicalName: {Scalar(table.Name)}
                 logicalType: object
-                properties:
 
             """);
+        Append(text, "    ", ofTable);
+        text.Append("    properties:\n");
         foreach (var column in table.Columns)
         {
             Column(text, column, table.PrimaryKey);
+            Append(text, "        ", ofColumn(column.Name));
         }
 
         return text.Replace("\r\n", "\n").ToString();
+    }
+
+    private static void Append(StringBuilder text, string indent, IEnumerable<string> lines)
+    {
+        foreach (var line in lines)
+        {
+            text.Append(indent).Append(line).Append('\n');
+        }
     }
 
     private static void Column(StringBuilder text, ColumnDescription column, IReadOnlyList<string> key)
@@ -105,7 +118,7 @@ public static partial class ContractWriter
     private static void Line(StringBuilder text, string key, string value) => text.Append(key).Append(": ").Append(value).Append('\n');
 
     // Plain where that can be nothing but this text; else in double quotes, whose escapes YAML has from JSON.
-    private static string Scalar(string value) =>
+    internal static string Scalar(string value) =>
         PlainText().IsMatch(value) && !Ambiguous().IsMatch(value)
             ? value
             : $"\"{JsonEncodedText.Encode(value, JavaScriptEncoder.UnsafeRelaxedJsonEscaping)}\"";

@@ -41,6 +41,13 @@ internal sealed class ParquetFileReader : IAsyncDisposable
     /// <summary>Whether the file has a column.</summary>
     public bool Has(string column) => _fields.ContainsKey(column);
 
+    /// <summary>The file's columns as fields, and the names of those that cannot be read, such as nested ones.</summary>
+    public (IReadOnlyList<Field> Fields, IReadOnlyList<string> Unreadable) Columns()
+    {
+        var columns = _reader.Schema.Fields.Select(f => (f.Name, Field: ParquetTypes.FieldOf(f))).ToList();
+        return ([.. columns.Select(c => c.Field).OfType<Field>()], [.. columns.Where(c => c.Field is null).Select(c => c.Name)]);
+    }
+
     /// <summary>Rows of one row group.</summary>
     public long RowsOf(int rowGroup) => _reader.RowGroups[rowGroup].RowCount;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Apache.Arrow;
+using Apache.Arrow.Types;
 using Etl.Contracts;
 
 namespace Etl.Plugins.FileSets;
@@ -75,7 +76,7 @@ internal sealed class FileSource(string format, FileExtractOptions options, IObj
 
         if (matched == 0 && read is null)
         {
-            throw new EtlException("ETL4533", $"no file matches '{options.Path}' in {store.Root}", "Correct path; it is relative to the connection's root.");
+            throw None();
         }
 
         files.ForEach(f => read?.Add(f));
@@ -84,6 +85,18 @@ internal sealed class FileSource(string format, FileExtractOptions options, IObj
 
     /// <summary>The last file by its name; null when there is none.</summary>
     public async ValueTask<StoredObject?> LastAsync(CancellationToken cancel) => (await FindAsync(cancel)).MaxBy(f => f.Key, StringComparer.Ordinal);
+
+    /// <summary>The first file, which speaks for all where there is no contract. ETL4533: none matches.</summary>
+    public async ValueTask<StoredObject> FirstAsync(CancellationToken cancel) => (await FindAsync(cancel)) is [var first, ..] ? first : throw None();
+
+    /// <summary>Columns that a file's folders give beside its own.</summary>
+    public static IEnumerable<string> FolderNames(StoredObject file, IReadOnlyCollection<string> own) =>
+        Folders.Of(file.Key).Select(f => f.Column).Where(c => !own.Contains(c, StringComparer.OrdinalIgnoreCase)).Distinct(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>A column whose type nothing says.</summary>
+    public static ColumnDescription Untyped(string name, string physicalType) => new(name, new Field(name, StringType.Default, true), physicalType);
+
+    private EtlException None() => new("ETL4533", $"no file matches '{options.Path}' in {store.Root}", "Correct path; it is relative to the connection's root.");
 
     private string Identity => store.Root.ToString();
 

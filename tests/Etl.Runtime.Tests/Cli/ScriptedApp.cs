@@ -4,6 +4,7 @@ using Etl.Runtime.Compilation.Diff;
 using Etl.Runtime.Diagnostics;
 using Etl.Runtime.Execution;
 using Etl.Runtime.Ledger;
+using Etl.Runtime.Profiling;
 using Etl.Runtime.Reports;
 using Etl.Runtime.Telemetry;
 using Etl.Runtime.Testing;
@@ -46,6 +47,8 @@ internal sealed class ScriptedApp : IEtlApp
     public Task<string> LineageAsync(Scope scope, IReadOnlyList<string> pipelines, string format, string? column, bool downstream, CancellationToken cancel) => Reply<string>(scope, pipelines);
 
     public Task<string> ExecuteAsync(Scope scope, string connection, string file, CancellationToken cancel) => Reply<string>(scope, (connection, file));
+
+    public Task<SourceProfile> ProfileAsync(Scope scope, ProfileRequest request, CancellationToken cancel) => Reply<SourceProfile>(scope, request);
 
     public Task<DiagnosticPage?> ExplainAsync(Scope scope, string code, CancellationToken cancel) => Reply<DiagnosticPage?>(scope, code);
 
