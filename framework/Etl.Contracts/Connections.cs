@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Security.Cryptography;
 using Apache.Arrow;
 
 namespace Etl.Contracts;
@@ -80,6 +81,17 @@ public interface IObjectStore
     /// left. An existing object is replaced.
     /// </summary>
     ValueTask PutAsync(string key, Stream content, CancellationToken cancel);
+
+    /// <summary>
+    /// Writes a whole object as <see cref="PutAsync"/> does, and gives the SHA-256, in lower case hex, of what the store then has: that of what was sent where a checksum of the
+    /// store's own says that it has just this, else that of its content, read back. So a write that was damaged anywhere on its way is found by who knows what it should be.
+    /// </summary>
+    async ValueTask<string> PutVerifiedAsync(string key, Stream content, CancellationToken cancel)
+    {
+        await PutAsync(key, content, cancel);
+        await using var there = await GetAsync(key, cancel);
+        return Convert.ToHexStringLower(await SHA256.HashDataAsync(there ?? Stream.Null, cancel));
+    }
 
     /// <summary>
     /// Writes an object only if there is none: false when there is. The check and the write are one step as far as

@@ -100,6 +100,12 @@ public sealed record LoadRequest(
     /// </summary>
     public IReadOnlyList<string> GoneRuns { get; init; } = [];
 
+    /// <summary>The run's logical date, <c>$run_date</c>; null where who runs the load has none.</summary>
+    public DateOnly? RunDate { get; init; }
+
+    /// <summary>Whether a person gave <see cref="RunDate"/>. Another one is of the day on which the run began, and belongs to its epoch: who resumes that epoch later keeps it.</summary>
+    public bool IsRunDateGiven { get; init; }
+
     /// <summary>
     /// A person decided what becomes of the rows: where the load's checkpoint is gone or old, the newest epoch of the target's audit takes its place. See
     /// <see cref="RequireNewest"/>.

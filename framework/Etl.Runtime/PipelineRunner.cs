@@ -181,6 +181,8 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
             Wait = request.Wait,
             Profile = request.Profile,
             GoneRuns = goneRuns,
+            RunDate = run.Date,
+            IsRunDateGiven = request.Date is not null,
             Memory = memory,
             Time = time,
             Log = request.Log.ForRun(run.Id, pipeline.Definition.Id),

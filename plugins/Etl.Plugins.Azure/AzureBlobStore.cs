@@ -47,14 +47,13 @@ public sealed class AzureBlobStore : IConnection, IObjectStore
     public bool IsTransient(Exception error) => AzureErrors.IsTransient(error);
 
     /// <inheritdoc/>
-    public async ValueTask PutAsync(string key, Stream content, CancellationToken cancel)
+    public async ValueTask PutAsync(string key, Stream content, CancellationToken cancel) => await PutVerifiedAsync(key, content, cancel);
+
+    /// <inheritdoc/>
+    public async ValueTask<string> PutVerifiedAsync(string key, Stream content, CancellationToken cancel)
     {
         var blob = Blob(key);
-        await AskAsync(async () =>
-        {
-            await BlockUpload.RunAsync(blob, content, cancel);
-            return true;
-        });
+        return await AskAsync(() => BlockUpload.RunAsync(blob, content, cancel));
     }
 
     /// <inheritdoc/>

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Security.Cryptography;
 using Azure.Storage.Blobs.Models;
 using Azure.Storage.Blobs.Specialized;
 
@@ -15,15 +16,16 @@ internal static class BlockUpload
 
     private const int AtATime = 4;
 
-    /// <summary>Writes the whole of <paramref name="content"/>, or nothing.</summary>
-    public static async Task RunAsync(BlockBlobClient blob, Stream content, CancellationToken cancel)
+    /// <summary>Writes the whole of <paramref name="content"/>, or nothing. Gives its SHA-256 in lower case hex; the service takes no block whose MD5 is another than it was sent with.</summary>
+    public static async Task<string> RunAsync(BlockBlobClient blob, Stream content, CancellationToken cancel)
     {
-        var block = await NextAsync(content, cancel);
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var block = await NextAsync(content, hash, cancel);
         if (block.Length < BlockBytes)
         {
             using var whole = block.Open();
             await blob.UploadAsync(whole, new BlobUploadOptions(), cancel);
-            return;
+            return Convert.ToHexStringLower(hash.GetHashAndReset());
         }
 
         // Two uploads of one name must not mix their blocks, and all ids of a blob have to be of one length.
@@ -33,7 +35,7 @@ internal static class BlockUpload
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         try
         {
-            for (; block.Length > 0; block = await NextAsync(content, stop.Token))
+            for (; block.Length > 0; block = await NextAsync(content, hash, stop.Token))
             {
                 if (onTheWay.Count == AtATime)
                 {
@@ -55,6 +57,7 @@ internal static class BlockUpload
         }
 
         await blob.CommitBlockListAsync(blocks, new CommitBlockListOptions(), cancel);
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
     private static async Task StageAsync(BlockBlobClient blob, string id, Block block, CancellationToken cancel)
@@ -63,10 +66,12 @@ internal static class BlockUpload
         await blob.StageBlockAsync(id, bytes, new BlockBlobStageBlockOptions(), cancel);
     }
 
-    private static async Task<Block> NextAsync(Stream content, CancellationToken cancel)
+    private static async Task<Block> NextAsync(Stream content, IncrementalHash hash, CancellationToken cancel)
     {
         var bytes = GC.AllocateUninitializedArray<byte>(BlockBytes);
-        return new(bytes, await content.ReadAtLeastAsync(bytes, BlockBytes, throwOnEndOfStream: false, cancel));
+        var length = await content.ReadAtLeastAsync(bytes, BlockBytes, throwOnEndOfStream: false, cancel);
+        hash.AppendData(bytes, 0, length);
+        return new(bytes, length);
     }
 
     private static string BlockId(Guid upload, int number)

@@ -11,7 +11,7 @@ internal sealed class ChangeDecision(LakeLoad load, DataFiles files, Schema sche
     {
         if (load.MayDropStagedRows)
         {
-            return await new CopyOnWrite(files, schema, key, index!).RunAsync(table, staged, cancel);
+            return await new CopyOnWrite(files, schema, key, index!, load.Layout).RunAsync(table, staged, cancel);
         }
 
         List<ActiveFile> removed = load.ReplacesAll ? [.. table.Files]

@@ -10,8 +10,11 @@ namespace Etl.Plugins.Lake;
 /// Upsert by copying: a file of the table that holds a row whose key was staged is written again without it, whatever its partition; the
 /// staged rows are files already. Staged rows that the table holds as they are stay where they are.
 /// </summary>
-internal sealed class CopyOnWrite(DataFiles files, Schema schema, IReadOnlyList<string> key, KeyIndex index)
+internal sealed class CopyOnWrite(DataFiles files, Schema schema, IReadOnlyList<string> key, KeyIndex index, PartitionLayout layout)
 {
+    // A row that came again as it is lies under the date at which it became so.
+    private readonly int _ofRun = layout.IsByRunDate ? schema.GetFieldIndex(layout.Column!) : -1;
+
     private readonly Schema _keySchema = new(key.Select(schema.GetFieldByName), null);
     private readonly int[] _keyColumns = [.. key.Select(k => schema.GetFieldIndex(k))];
 
@@ -81,7 +84,7 @@ internal sealed class CopyOnWrite(DataFiles files, Schema schema, IReadOnlyList<
 
             using var batch = await reader.ReadAsync(group, schema, (f, c, n) => TableSchema.FillMissing(file, f, c, n), cancel);
             var rows = new UInt128[batch.Length];
-            index.Hasher.Hash([.. batch.Arrays], rows);
+            index.Hasher.Hash([.. batch.Arrays.Select((a, i) => i == _ofRun ? null : a)], rows);
             var stay = index.Keep(keys, rows);
             if (stay.Length < keys.Length)
             {

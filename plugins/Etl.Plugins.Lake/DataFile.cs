@@ -70,7 +70,7 @@ internal sealed class DataFiles(IObjectStore store, string root, Schema schema, 
     {
         var name = string.Create(CultureInfo.InvariantCulture, $"{Prefix}{id:D5}-{nameSuffix}-{Guid.NewGuid():N}.parquet");
         var local = NewTempPath();
-        var stream = new FileStream(local, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 20);
+        var stream = new HashedFile(local);
         try
         {
             return new OpenDataFile(this, id, folder, folder.Folder + name, stream, await ParquetFileWriter.CreateAsync(stream, schema, compression, cancel));
@@ -82,7 +82,7 @@ internal sealed class DataFiles(IObjectStore store, string root, Schema schema, 
         }
     }
 
-    /// <summary>Sends a file to the store, unless it was sent before, and frees the local copy.</summary>
+    /// <summary>Sends a file to the store, unless it was sent before, and frees the local copy. ETL4556: the store has something else than what was encoded.</summary>
     public async ValueTask SendAsync(DataFile file, CancellationToken cancel)
     {
         lock (_lock)
@@ -95,7 +95,10 @@ internal sealed class DataFiles(IObjectStore store, string root, Schema schema, 
 
         await using (var content = File.OpenRead(file.LocalPath))
         {
-            await store.PutAsync(root + file.RelativePath, content, cancel);
+            if (await store.PutVerifiedAsync(root + file.RelativePath, content, cancel) is var stored && stored != file.Sha256)
+            {
+                throw new EtlException("ETL4556", $"the store has other content of {root}{file.RelativePath} than was written: SHA-256 {stored} instead of {file.Sha256}", "Nothing was published. Run again; if it comes back, the disk, the network or the store damages data.");
+            }
         }
 
         FailPoint("lake.file_sent");
@@ -185,7 +188,7 @@ internal sealed class DataFiles(IObjectStore store, string root, Schema schema, 
 }
 
 /// <summary>A data file that is being written. Not thread-safe.</summary>
-internal sealed class OpenDataFile(DataFiles owner, int id, PartitionFolder folder, string relativePath, FileStream stream, ParquetFileWriter writer) : IAsyncDisposable
+internal sealed class OpenDataFile(DataFiles owner, int id, PartitionFolder folder, string relativePath, HashedFile stream, ParquetFileWriter writer) : IAsyncDisposable
 {
     /// <summary>Bytes that are in the file already.</summary>
     public long Length => stream.Position;
@@ -196,13 +199,13 @@ internal sealed class OpenDataFile(DataFiles owner, int id, PartitionFolder fold
     /// <summary>Adds the rows of a batch with the files' schema.</summary>
     public ValueTask WriteAsync(RecordBatch batch, CancellationToken cancel) => writer.WriteAsync(batch, cancel);
 
-    /// <summary>Completes the file and reads it once more for its hash.</summary>
+    /// <summary>Completes the file.</summary>
     public async ValueTask<DataFile> FinishAsync(CancellationToken cancel)
     {
         await writer.FinishAsync(cancel);
+        var (size, hash) = (stream.Length, stream.Sha256());
         await stream.DisposeAsync();
-        await using var content = File.OpenRead(stream.Name);
-        return new DataFile(id, relativePath, folder, writer.Rows, content.Length, Convert.ToHexStringLower(await SHA256.HashDataAsync(content, cancel)), owner.Statistics(writer), stream.Name);
+        return new DataFile(id, relativePath, folder, writer.Rows, size, hash, owner.Statistics(writer), stream.Path);
     }
 
     /// <inheritdoc/>

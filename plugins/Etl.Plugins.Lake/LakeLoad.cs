@@ -8,6 +8,9 @@ namespace Etl.Plugins.Lake;
 /// <param name="Layout">Of the table's folders.</param>
 internal sealed record LakeLoad(ParquetLoaderOptions Options, LoadRequest Request, PartitionLayout Layout)
 {
+    /// <summary>The date of the epoch, where files lie by it; null otherwise.</summary>
+    public EpochDate? Date { get; init; }
+
     /// <summary>The table will hold the staged rows and no others.</summary>
     public bool ReplacesAll => Request.FullRefresh || Options.Mode == LoadMode.Replace;
 
@@ -34,6 +37,6 @@ internal sealed record LakeLoad(ParquetLoaderOptions Options, LoadRequest Reques
             throw new EtlException("ETL4564", $"a full refresh would remove rows of another pipeline: {other} loads into {Layout.Root} too", "Load into a table of its own, or into another folder. If the other one is gone for good, remove the table's folder.");
         }
 
-        return TableSchema.Merge(table.Schema, TableSchema.OfInput(Request.Schema, Options.Mode), Options.Schema, ReplacesAll);
+        return TableSchema.Merge(table.Schema, TableSchema.OfInput(Request.Schema, Options.Mode, Layout), Options.Schema, ReplacesAll);
     }
 }

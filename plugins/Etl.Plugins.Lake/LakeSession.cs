@@ -41,8 +41,8 @@ internal sealed class LakeSession : ILoadSession, IMovableLoadSession
         var index = load.Options.Mode == LoadMode.Upsert ? new KeyIndex(key) : null;
         _writer = new PartitionedWriter(
             load.Layout,
-            load.Layout.Column is null ? -1 : load.Request.Schema.Index(load.Layout.Column),
-            schema.Sources(load.Request.Schema, (Checkpoint?.N ?? 0) + 1),
+            load.Layout.Column is null || load.Layout.IsByRunDate ? -1 : load.Request.Schema.Index(load.Layout.Column),
+            schema.Sources(load.Request.Schema, (Checkpoint?.N ?? 0) + 1, load.Layout.Date),
             files,
             load.Options.TargetFileSize.Bytes,
             budget: Math.Max(16L << 20, context.MemoryBytes / 8),
@@ -217,6 +217,11 @@ internal sealed class LakeSession : ILoadSession, IMovableLoadSession
             {
                 _load.Request.FailPoint("lake.cleaning");
                 await _files.DeleteSentAsync(_outcome == Outcome.Published ? _committed : [], CancellationToken.None);
+            }
+
+            if (_load.Date is { } date && _outcome != Outcome.Unknown)
+            {
+                await date.EndAsync(_outcome == Outcome.Published, CancellationToken.None);
             }
 
             if (_outcome == Outcome.Published)

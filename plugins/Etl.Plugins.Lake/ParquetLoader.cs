@@ -38,16 +38,17 @@ public sealed class ParquetLoader : ILoader, IEpochHistory, ILakeMaintenance
         }
 
         var layout = PartitionLayout.Create(_options.Path, _options.PartitionBy, input);
-        var schema = TableSchema.OfInput(input, _options.Mode);
+        var schema = TableSchema.OfInput(input, _options.Mode, layout);
         _ = ParquetColumn.Map(schema);
         var columns = string.Join(", ", schema.FieldsList.Select(f => $"{f.Name} {DeltaSchema.TypeName(f)}{(f.IsNullable ? "" : " not null")}"));
         _ = DeltaSchema.ToJson(schema);
         var partitions = layout.DeltaColumns.Count > 0 ? $" partitioned by ({layout.DeltaColumns[0]})" : "";
+        var byRunDate = layout.IsByRunDate ? $" {RunDateNote}" : "";
         return new LoadPlan(
             _options.Mode,
             _options.Key,
             $"{_store.Root}{layout.Root}",
-            Guarantee(layout.Root),
+            Guarantee(layout.Root) + byRunDate,
             [$"create delta table {layout.Root} ({columns}){partitions}", $"put if absent {layout.Root}_delta_log/<next version>.json"],
             DeletesExcluded: _options.OnExcluded == OnExcluded.Delete)
         {
@@ -73,7 +74,15 @@ public sealed class ParquetLoader : ILoader, IEpochHistory, ILakeMaintenance
     {
         var layout = PartitionLayout.Create(_options.Path, _options.PartitionBy, request.Schema);
         var log = LogOf(layout.Root);
-        return LakeSession.Start(new LakeLoad(_options, request, layout), _store, _context, log, await log.ReadAsync(cancel));
+        var table = await log.ReadAsync(cancel);
+        var load = new LakeLoad(_options, request, layout);
+        if (layout.IsByRunDate)
+        {
+            var date = await EpochDate.TakeAsync(_store, layout.Root, request, (table.CheckpointOf(request)?.N ?? 0) + 1, _context.Time, cancel);
+            load = load with { Layout = layout.At(date.Date), Date = date };
+        }
+
+        return LakeSession.Start(load, _store, _context, log, table);
     }
 
     /// <inheritdoc/>
@@ -92,6 +101,8 @@ public sealed class ParquetLoader : ILoader, IEpochHistory, ILakeMaintenance
 
     /// <inheritdoc/>
     public ValueTask<LakeCompaction> CompactAsync(LakeCompactionRequest request, CancellationToken cancel) => new LakeCompactor(_store, RootOfTable, LogOf(RootOfTable), _options, _context, request).RunAsync(cancel);
+
+    private static string RunDateNote => $"{PartitionLayout.RunDateColumn} is the run's date; an epoch that was begun and killed keeps the date of its first attempt, unless --date says another.";
 
     private string RootOfTable => PartitionLayout.RootOf(_options.Path);
 

@@ -11,7 +11,7 @@ public sealed record ParquetLoaderOptions
     public required string Path { get; init; }
 
     /// <summary>The column that decides a row's folder.</summary>
-    [Option("Column that decides in which folder a row is kept.", Example = "order_date", Identifier = true)]
+    [Option("Column that decides in which folder a row is kept; $run_date for the date of the run, which becomes a column run_date.", Example = "order_date", Identifier = true)]
     public string? PartitionBy { get; init; }
 
     /// <summary>The mode.</summary>

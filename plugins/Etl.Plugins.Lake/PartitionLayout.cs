@@ -35,6 +35,12 @@ internal sealed record PartitionFolder(string Folder, IReadOnlyDictionary<string
 /// </summary>
 internal sealed partial class PartitionLayout
 {
+    /// <summary>What <c>partition_by</c> names instead of a column: the date of the run.</summary>
+    public const string RunDate = "$run_date";
+
+    /// <summary>The column that then holds it.</summary>
+    public const string RunDateColumn = "run_date";
+
     private const string NullFolder = "__HIVE_DEFAULT_PARTITION__";
     private const long HourMicros = 3_600_000_000;
     private readonly string _pattern;
@@ -61,6 +67,12 @@ internal sealed partial class PartitionLayout
 
     /// <summary>The column that decides; null when all files lie in the root.</summary>
     public string? Column { get; }
+
+    /// <summary>Whether <see cref="Column"/> is no column of the rows, but has the date of the run in all of them.</summary>
+    public bool IsByRunDate { get; private init; }
+
+    /// <summary>That date, once it is known.</summary>
+    public DateOnly? Date { get; private init; }
 
     /// <summary>Whether <see cref="Column"/> is a partition column in the log.</summary>
     public bool IsDeltaPartition { get; }
@@ -103,7 +115,9 @@ internal sealed partial class PartitionLayout
                 : throw new EtlException("ETL4550", "the path has placeholders and partition_by is not set", "Name the column that they are of.") { OptionPath = "path" };
         }
 
-        var field = schema.Require(partitionBy, "partition_by");
+        var field = partitionBy != RunDate ? schema.Require(partitionBy, "partition_by")
+            : schema.Index(RunDateColumn) < 0 ? new Field(RunDateColumn, Date32Type.Default, nullable: false)
+            : throw new EtlException("ETL4550", $"the rows have a column '{RunDateColumn}', which partition_by: {RunDate} adds", $"Rename it on the way, or partition by it: partition_by: {RunDateColumn}.") { OptionPath = "partition_by" };
         var unit = pattern.Contains("{hour}", StringComparison.Ordinal) ? Unit.Hour
             : pattern.Contains("{day}", StringComparison.Ordinal) ? Unit.Day
             : pattern.Contains("{month}", StringComparison.Ordinal) ? Unit.Month
@@ -122,11 +136,17 @@ internal sealed partial class PartitionLayout
             _ => false,
         };
         return fits
-            ? new PartitionLayout(root, pattern, field.Name, field.DataType, unit)
+            ? new PartitionLayout(root, pattern, field.Name, field.DataType, unit) { IsByRunDate = partitionBy == RunDate }
             : throw new EtlException(
                 "ETL4550", $"the column '{field.Name}' of type {field.DataType.Name} cannot lay out '{path}'",
                 "A date takes {year}, {month}, {day} or its value; a timestamp {year}, {month}, {day}, {hour}; an integer, a boolean or text its value ({partition}, or no placeholder).") { OptionPath = "partition_by" };
     }
+
+    /// <summary>The layout of a run.</summary>
+    public PartitionLayout At(DateOnly date) => new(Root, _pattern, Column, _type, _unit) { IsByRunDate = IsByRunDate, Date = date };
+
+    /// <summary>The value of all rows of a run; without partitions it is of no matter.</summary>
+    public PartitionValue ValueOfRun => Date is { } date ? new PartitionValue(false, Cut((date.DayNumber - DateOnly.FromDateTime(DateTime.UnixEpoch).DayNumber) * 24L), null) : default;
 
     /// <summary>Reads partition values of a column's rows, one after the other, without an object per row where the value is no text.</summary>
     public PartitionValue ValueOf(IArrowArray array, int row)

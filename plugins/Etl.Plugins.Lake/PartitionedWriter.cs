@@ -16,7 +16,7 @@ internal readonly record struct ColumnSource(int Index, Action<ColumnBuilder, in
 /// Sorts rows into files by partition. Each partition has a buffer that grows on demand; a full one becomes a row group of its open file.
 /// When all of them together pass the budget, the largest is put aside on the local disk, so memory is bounded however many partitions there are, and
 /// row groups stay large.
-/// Thread-safe; without partitions, each lane has a file of its own, so that lanes encode in parallel.
+/// Thread-safe; where all rows are of one partition, each lane has a file of its own, so that lanes encode in parallel.
 /// </summary>
 internal sealed class PartitionedWriter(PartitionLayout layout, int partitionIndex, ColumnSource[] columns, DataFiles files, long targetFileSize, long budget, long rowGroupBytes, bool sendAtOnce) : IAsyncDisposable
 {
@@ -38,9 +38,9 @@ internal sealed class PartitionedWriter(PartitionLayout layout, int partitionInd
     /// </summary>
     public async ValueTask AddAsync(RecordBatch batch, ReadOnlyMemory<int> rows, int lane, int[]? fileOfRow, CancellationToken cancel)
     {
-        if (layout.Column is null)
+        if (partitionIndex < 0)
         {
-            await AppendAsync(PartOf(default, lane), batch, rows, fileOfRow, cancel);
+            await AppendAsync(PartOf(layout.ValueOfRun, lane), batch, rows, fileOfRow, cancel);
             return;
         }
 

@@ -14,11 +14,12 @@ internal sealed record TableSchema(Schema Schema)
     /// <summary>The column of mode changes that holds the epoch.</summary>
     public const string EpochColumn = "_etl_epoch";
 
-    /// <summary>What a load of <paramref name="input"/> writes, before the table is known: <c>_op</c> is a column in mode changes only.</summary>
-    public static Schema OfInput(RowSchema input, LoadMode mode)
+    /// <summary>What a load of <paramref name="input"/> writes, before the table is known: <c>_op</c> is a column in mode changes only, and the run's date where files lie by it.</summary>
+    public static Schema OfInput(RowSchema input, LoadMode mode, PartitionLayout layout)
     {
         var fields = input.Arrow.FieldsList.Where(f => f.Name != RowSchema.OpColumn);
-        return new Schema(mode != LoadMode.Changes ? fields : fields.Append(new Field(RowSchema.OpColumn, StringType.Default, false)).Append(new Field(EpochColumn, Int64Type.Default, false)), null);
+        fields = mode != LoadMode.Changes ? fields : fields.Append(new Field(RowSchema.OpColumn, StringType.Default, false)).Append(new Field(EpochColumn, Int64Type.Default, false));
+        return new Schema(layout.IsByRunDate ? fields.Append(new Field(layout.Column!, Date32Type.Default, false)) : fields, null);
     }
 
     /// <summary>
@@ -76,10 +77,11 @@ internal sealed record TableSchema(Schema Schema)
     }
 
     /// <summary>Where each column of the files comes from, for batches of <paramref name="input"/>.</summary>
-    public ColumnSource[] Sources(RowSchema input, long epoch) => [.. Schema.FieldsList.Select(f => input.Index(f.Name) switch
+    public ColumnSource[] Sources(RowSchema input, long epoch, DateOnly? runDate) => [.. Schema.FieldsList.Select(f => input.Index(f.Name) switch
     {
         var index and >= 0 => new ColumnSource(index, null),
         _ when f.Name == EpochColumn => new ColumnSource(-1, (column, rows) => Repeat(rows, () => column.Append(epoch))),
+        _ when f.Name == PartitionLayout.RunDateColumn && runDate is { } date => new ColumnSource(-1, (column, rows) => Repeat(rows, () => column.Append(date.DayNumber - DateOnly.FromDateTime(DateTime.UnixEpoch).DayNumber))),
         _ when f.Name == RowSchema.OpColumn => new ColumnSource(-1, (column, rows) => Repeat(rows, () => column.Append(RowSchema.OpUpsert.AsSpan()))),
         _ => new ColumnSource(-1, (column, rows) => Repeat(rows, column.AppendNull)),
     })];

@@ -71,14 +71,20 @@ public sealed class S3Store : IConnection, IObjectStore
     }
 
     /// <inheritdoc/>
-    public async ValueTask PutAsync(string key, Stream content, CancellationToken cancel)
+    public async ValueTask PutAsync(string key, Stream content, CancellationToken cancel) => await WriteAsync(key, content, cancel);
+
+    /// <inheritdoc/>
+    public async ValueTask<string> PutVerifiedAsync(string key, Stream content, CancellationToken cancel)
     {
-        var size = await GuardAsync(() => new Upload(Client, _options, KeyOf(key)).WriteAsync(content, cancel));
-        if (await SizeAsync(key, cancel) is var stored && stored != size)
+        var (sent, tag) = await WriteAsync(key, content, cancel);
+        if (sent.Tag == tag)
         {
-            throw new EtlException("ETL4594", FormattableString.Invariant($"'{key}' was written to {Display} with {size} bytes, and {(stored is { } s ? $"{s} are" : "nothing is")} there"),
-                "Another program writes to this place, or the store lost a write. Nothing was published.");
+            return sent.Sha256;
         }
+
+        // The tag is no digest of the content where keys of a service encrypt it, and with some servers never.
+        await using var there = await GetAsync(key, cancel);
+        return Convert.ToHexStringLower(await SHA256.HashDataAsync(there ?? Stream.Null, cancel));
     }
 
     /// <inheritdoc/>
@@ -93,7 +99,7 @@ public sealed class S3Store : IConnection, IObjectStore
         for (var attempt = 1; ; attempt++)
         {
             using var stream = new MemoryStream(bytes, writable: false);
-            var request = Upload.Describe(_options, KeyOf(key), stream, Md5(bytes));
+            var request = Upload.Describe(_options, KeyOf(key), stream, Convert.ToBase64String(Md5(bytes)));
             request.IfNoneMatch = _options.ConditionalPut ? "*" : null;
             try
             {
@@ -133,17 +139,7 @@ public sealed class S3Store : IConnection, IObjectStore
     }
 
     /// <inheritdoc/>
-    public async ValueTask<long?> SizeAsync(string key, CancellationToken cancel)
-    {
-        try
-        {
-            return (await GuardAsync(() => Client.GetObjectMetadataAsync(_options.Bucket, KeyOf(key), cancel))).ContentLength;
-        }
-        catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound)
-        {
-            return null;
-        }
-    }
+    public async ValueTask<long?> SizeAsync(string key, CancellationToken cancel) => (await HeadAsync(key, cancel))?.ContentLength;
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<StoredObject> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancel)
@@ -215,6 +211,28 @@ public sealed class S3Store : IConnection, IObjectStore
         return ValueTask.CompletedTask;
     }
 
+    // With the tag that the store gave the object.
+    private async ValueTask<(Sent Sent, string? Tag)> WriteAsync(string key, Stream content, CancellationToken cancel)
+    {
+        var sent = await GuardAsync(() => new Upload(Client, _options, KeyOf(key)).WriteAsync(content, cancel));
+        var there = await HeadAsync(key, cancel);
+        return there?.ContentLength == sent.Bytes ? (sent, there.ETag?.Trim('"'))
+            : throw new EtlException("ETL4594", FormattableString.Invariant($"'{key}' was written to {Display} with {sent.Bytes} bytes, and {(there is null ? "nothing is" : $"{there.ContentLength} are")} there"),
+                "Another program writes to this place, or the store lost a write. Nothing was published.");
+    }
+
+    private async ValueTask<GetObjectMetadataResponse?> HeadAsync(string key, CancellationToken cancel)
+    {
+        try
+        {
+            return await GuardAsync(() => Client.GetObjectMetadataAsync(_options.Bucket, KeyOf(key), cancel));
+        }
+        catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound)
+        {
+            return null;
+        }
+    }
+
     private async ValueTask<Stream?> ReadAsync(string key, ByteRange? range, CancellationToken cancel)
     {
         try
@@ -247,7 +265,7 @@ public sealed class S3Store : IConnection, IObjectStore
     private string KeyOf(string key) => _prefix + string.Join('/', ObjectKey.Split(key));
 
     [System.Diagnostics.CodeAnalysis.SuppressMessage("Security", "CA5351", Justification = "Content-MD5 is what the protocol checks a write by; nothing secret rests on it.")]
-    internal static string Md5(ReadOnlySpan<byte> bytes) => Convert.ToBase64String(MD5.HashData(bytes));
+    internal static byte[] Md5(ReadOnlySpan<byte> bytes) => MD5.HashData(bytes);
 
     private async ValueTask<T> GuardAsync<T>(Func<Task<T>> call)
     {

@@ -1,8 +1,16 @@
 using System.Buffers;
+using System.Globalization;
+using System.Security.Cryptography;
 using Amazon.S3;
 using Amazon.S3.Model;
 
 namespace Etl.Plugins.S3;
+
+/// <summary>What was sent of an object.</summary>
+/// <param name="Bytes">How many.</param>
+/// <param name="Sha256">Of all of them, in lower case hex.</param>
+/// <param name="Tag">The tag (ETag) that a store gives it which keeps the MD5 of what came, or of the parts in which it came.</param>
+internal sealed record Sent(long Bytes, string Sha256, string Tag);
 
 /// <summary>Writes one object: by one request if it is small, otherwise in parts, of which some are under way at a time. What fails leaves no part behind.</summary>
 internal sealed class Upload(AmazonS3Client client, S3ConnectionOptions options, string key)
@@ -11,8 +19,10 @@ internal sealed class Upload(AmazonS3Client client, S3ConnectionOptions options,
 
     private static readonly TimeSpan TimeToAbort = TimeSpan.FromSeconds(30);
 
-    /// <summary>Writes all of the stream, and says how many bytes that were.</summary>
-    public async Task<long> WriteAsync(Stream content, CancellationToken cancel)
+    private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+
+    /// <summary>Writes all of the stream, and says what that was. Called once.</summary>
+    public async Task<Sent> WriteAsync(Stream content, CancellationToken cancel)
     {
         var size = (int)options.PartSize.Bytes;
         var first = ArrayPool<byte>.Shared.Rent(size);
@@ -25,8 +35,9 @@ internal sealed class Upload(AmazonS3Client client, S3ConnectionOptions options,
         try
         {
             using var stream = new MemoryStream(first, 0, length, writable: false);
-            await client.PutObjectAsync(Describe(options, key, stream, S3Store.Md5(first.AsSpan(0, length))), cancel);
-            return length;
+            var digest = S3Store.Md5(first.AsSpan(0, length));
+            await client.PutObjectAsync(Describe(options, key, stream, Convert.ToBase64String(digest)), cancel);
+            return new Sent(length, Convert.ToHexStringLower(_hash.GetHashAndReset()), Convert.ToHexStringLower(digest));
         }
         finally
         {
@@ -67,11 +78,11 @@ internal sealed class Upload(AmazonS3Client client, S3ConnectionOptions options,
         }
     }
 
-    private async Task<long> InPartsAsync(Stream content, byte[] first, CancellationToken cancel)
+    private async Task<Sent> InPartsAsync(Stream content, byte[] first, CancellationToken cancel)
     {
         var upload = (await client.InitiateMultipartUploadAsync(
             new() { BucketName = options.Bucket, Key = key, ServerSideEncryptionMethod = EncryptionOf(options), ServerSideEncryptionKeyManagementServiceKeyId = options.KmsKey }, cancel)).UploadId;
-        var parts = new List<Task<PartETag>>();
+        var parts = new List<Task<(PartETag Part, byte[] Digest)>>();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         using var places = new SemaphoreSlim(PartsAtATime);
         try
@@ -92,8 +103,9 @@ internal sealed class Upload(AmazonS3Client client, S3ConnectionOptions options,
             }
 
             var sent = await Task.WhenAll(parts);
-            await client.CompleteMultipartUploadAsync(new() { BucketName = options.Bucket, Key = key, UploadId = upload, PartETags = [.. sent] }, cancel);
-            return total;
+            await client.CompleteMultipartUploadAsync(new() { BucketName = options.Bucket, Key = key, UploadId = upload, PartETags = [.. sent.Select(p => p.Part)] }, cancel);
+            var digests = sent.SelectMany(p => p.Digest).ToArray();
+            return new Sent(total, Convert.ToHexStringLower(_hash.GetHashAndReset()), string.Create(CultureInfo.InvariantCulture, $"{Convert.ToHexStringLower(S3Store.Md5(digests))}-{sent.Length}"));
         }
         catch
         {
@@ -110,20 +122,21 @@ internal sealed class Upload(AmazonS3Client client, S3ConnectionOptions options,
         }
     }
 
-    private async Task<PartETag> SendAsync(string upload, int number, byte[] buffer, int length, SemaphoreSlim places, CancellationTokenSource stop)
+    private async Task<(PartETag Part, byte[] Digest)> SendAsync(string upload, int number, byte[] buffer, int length, SemaphoreSlim places, CancellationTokenSource stop)
     {
         try
         {
             await Task.Yield();
             using var stream = new MemoryStream(buffer, 0, length, writable: false);
+            var digest = S3Store.Md5(buffer.AsSpan(0, length));
             var answer = await client.UploadPartAsync(
                 new()
                 {
                     BucketName = options.Bucket, Key = key, UploadId = upload, PartNumber = number, PartSize = length, InputStream = stream,
-                    MD5Digest = S3Store.Md5(buffer.AsSpan(0, length)),
+                    MD5Digest = Convert.ToBase64String(digest),
                 },
                 stop.Token);
-            return new PartETag(number, answer.ETag);
+            return (new PartETag(number, answer.ETag), digest);
         }
         catch
         {
@@ -137,7 +150,7 @@ internal sealed class Upload(AmazonS3Client client, S3ConnectionOptions options,
         }
     }
 
-    private static async Task<Exception?> FirstFailureAsync(List<Task<PartETag>> parts)
+    private static async Task<Exception?> FirstFailureAsync(IEnumerable<Task> parts)
     {
         Exception? first = null;
         foreach (var part in parts)
@@ -168,11 +181,13 @@ internal sealed class Upload(AmazonS3Client client, S3ConnectionOptions options,
         }
     }
 
-    private static async Task<int> FillAsync(Stream content, byte[] buffer, int size, CancellationToken cancel)
+    private async Task<int> FillAsync(Stream content, byte[] buffer, int size, CancellationToken cancel)
     {
         try
         {
-            return await content.ReadAtLeastAsync(buffer.AsMemory(0, size), size, throwOnEndOfStream: false, cancel);
+            var length = await content.ReadAtLeastAsync(buffer.AsMemory(0, size), size, throwOnEndOfStream: false, cancel);
+            _hash.AppendData(buffer, 0, length);
+            return length;
         }
         catch
         {

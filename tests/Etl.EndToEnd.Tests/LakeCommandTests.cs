@@ -7,6 +7,37 @@ namespace Etl.EndToEnd.Tests;
 public sealed class LakeCommandTests
 {
     [Test]
+    public async Task An_epoch_that_was_killed_before_midnight_is_resumed_under_its_date()
+    {
+        // Between these two there are 25 hours, so that it is another day in the second whenever this runs.
+        const string Early = "time_zone: Pacific/Kiritimati\n";
+        const string Late = "time_zone: Pacific/Pago_Pago\n";
+        using var project = SmallShop.Project("duckdb");
+        project.Replace("orders.yaml", "partition_by: day", "partition_by: $run_date");
+        project.Write("etl.yaml", Early);
+        var killed = await project.RunAtAsync("lake.before_commit:kill", "run", "orders.yaml");
+        Assert.That(killed.ExitCode, Is.EqualTo(CliResult.Killed), killed.ToString());
+        var day = Directory.GetDirectories(project.PathOf("lake/orders"), "*", SearchOption.AllDirectories).Select(d => Path.GetRelativePath(project.PathOf("lake/orders"), d)).Single(d => d.Length == "2026/11/29".Length).Replace('/', '-');
+
+        project.Write("etl.yaml", Late);
+        await project.ReportAsync("run", "orders.yaml");
+        SmallShop.BothEqualTheSource(project, "duckdb");
+        Assert.That(Dates(), Is.EqualTo(new[] { day }), "the day of the first attempt");
+
+        project.Sqlite("shop.db", SmallShop.Change(1));
+        await project.ReportAsync("run", "orders.yaml");
+        SmallShop.BothEqualTheSource(project, "duckdb");
+        Assert.That(Dates(), Has.Count.EqualTo(2).And.Contain(day), "and the next epoch has its own");
+        project.Sqlite("shop.db", SmallShop.Change(2));
+        await project.ReportAsync("run", "orders.yaml", "--date", "2020-02-29");
+        Assert.That(Dates()[0], Is.EqualTo("2020-02-29"));
+        Assert.That((await project.RunAsync("lake", "verify", "orders.yaml", "--deep")).ExitCode, Is.Zero);
+        Assert.That((await project.RunAsync("plan", "orders.yaml")).Out, Does.Contain("partitioned by (run_date)").And.Contain("run_date is the run's date"));
+
+        List<string> Dates() => project.DuckRows(null, $"SELECT DISTINCT strftime(run_date, '%Y-%m-%d') FROM {project.LakeTable("lake/orders")} ORDER BY 1");
+    }
+
+    [Test]
     public async Task A_compaction_that_is_killed_leaves_the_table_as_it_was_or_done_and_runs_go_on()
     {
         using var project = SmallShop.Project("duckdb");

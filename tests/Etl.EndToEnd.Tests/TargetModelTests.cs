@@ -44,6 +44,7 @@ public sealed class TargetModelTests
     [TestCase("table", "mode: upsert, key: [id], on_excluded: delete", WithDeletions)]
     [TestCase("table", "mode: replace", "")]
     [TestCase("parquet", "mode: replace_partitions, partition_by: day", "")]
+    [TestCase("parquet", "mode: replace_partitions, partition_by: $run_date", "")]
     [TestCase("parquet", "mode: changes", WithDeletions)]
     public async Task A_model_holds_what_the_real_target_holds(string load, string with, string reads)
     {

@@ -20,7 +20,14 @@ internal sealed record LoadHold(LoadNode Node, ILoadSession Session, PublishCloc
         var clock = new PublishClock(settings.Time);
         var request = new LoadRequest(
             key, load.Schema, settings.RunId, settings.FullRefresh,
-            settings.Process.ToString(), LeaseKeeper.LeaseFor, settings.FailPoints.Hit) { Step = clock.Step, GoneRuns = settings.GoneRuns, Restores = settings.FullRefresh || settings.Restores };
+            settings.Process.ToString(), LeaseKeeper.LeaseFor, settings.FailPoints.Hit)
+        {
+            Step = clock.Step,
+            GoneRuns = settings.GoneRuns,
+            RunDate = settings.RunDate,
+            IsRunDateGiven = settings.IsRunDateGiven,
+            Restores = settings.FullRefresh || settings.Restores,
+        };
         while (true)
         {
             try

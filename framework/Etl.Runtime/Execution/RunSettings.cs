@@ -38,6 +38,12 @@ public sealed record RunSettings
     /// <summary>Runs of the pipeline since its last success whose process is gone.</summary>
     public IReadOnlyList<string> GoneRuns { get; init; } = [];
 
+    /// <summary>The logical date; null for what is no run.</summary>
+    public DateOnly? RunDate { get; init; }
+
+    /// <summary>See <see cref="LoadRequest.IsRunDateGiven"/>.</summary>
+    public bool IsRunDateGiven { get; init; }
+
     /// <summary>For DuckDB and for batches in flight together.</summary>
     public required ByteSize Memory { get; init; }
 

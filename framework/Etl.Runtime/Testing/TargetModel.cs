@@ -1,3 +1,4 @@
+using System.Globalization;
 using Apache.Arrow;
 using Apache.Arrow.Types;
 using Etl.Contracts;
@@ -17,6 +18,8 @@ internal sealed class TargetModel : ILoader
     private readonly LoadNode _load;
     private readonly List<int> _key;
     private readonly int _partition;
+    // Of rows that a run put where partitions are the runs' dates.
+    private readonly Dictionary<object?[], DateOnly?> _dates = new(ReferenceEqualityComparer.Instance);
     private List<object?[]> _rows;
     private Checkpoint? _checkpoint;
     private long _fence;
@@ -49,9 +52,10 @@ internal sealed class TargetModel : ILoader
     /// <inheritdoc/>
     public ValueTask<ILoadSession> OpenAsync(LoadRequest request, CancellationToken cancel) => ValueTask.FromResult<ILoadSession>(new Session(this, request, ++_fence));
 
-    private PublishResult Publish(IReadOnlyList<(object?[] Row, string Op)> staged, Checkpoint next)
+    private PublishResult Publish(IReadOnlyList<(object?[] Row, string Op)> staged, Checkpoint next, DateOnly? date)
     {
         var kept = staged.Where(s => s.Op != RowSchema.OpDelete).Select(s => s.Row).ToList();
+        kept.ForEach(row => _dates[row] = date);
         var before = _rows;
         PublishResult result;
         switch (_load.Plan.Mode)
@@ -129,13 +133,9 @@ internal sealed class TargetModel : ILoader
     // A layout such as {year}/{month}/ makes one partition of all times of a month.
     private string PartitionOf(object?[] row)
     {
-        // Without a column of the row, it is the run's: the same for all rows of a run.
-        if (_partition < 0)
-        {
-            return "";
-        }
-
-        var text = Cell.Format(row[_partition], SchemaOf(_load).FieldsList[_partition].DataType);
+        // Without a column of the row, it is the run's date: the same for all rows of a run, and not known of those that were there before.
+        var text = _partition >= 0 ? Cell.Format(row[_partition], SchemaOf(_load).FieldsList[_partition].DataType)
+            : _dates.GetValueOrDefault(row)?.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture) ?? "";
         var path = (_load.Stage.With["path"] as YamlScalar)?.Value ?? "";
         var length = path.Contains("{hour}", StringComparison.Ordinal) ? 13 : path.Contains("{day}", StringComparison.Ordinal) ? 10
             : path.Contains("{month}", StringComparison.Ordinal) ? 7 : path.Contains("{year}", StringComparison.Ordinal) ? 4 : text.Length;
@@ -161,7 +161,7 @@ internal sealed class TargetModel : ILoader
             }
         }
 
-        public ValueTask<PublishResult> PublishAsync(Checkpoint next, CancellationToken cancel) => ValueTask.FromResult(target.Publish(_staged, next));
+        public ValueTask<PublishResult> PublishAsync(Checkpoint next, CancellationToken cancel) => ValueTask.FromResult(target.Publish(_staged, next, request.RunDate));
 
         public ValueTask<bool> ResolveAsync(Checkpoint next, CancellationToken cancel) => ValueTask.FromResult(target._checkpoint?.BatchId == next.BatchId);
 

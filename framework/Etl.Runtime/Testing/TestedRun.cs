@@ -63,7 +63,7 @@ internal sealed class TestedRun
             Hash = compiled.Hash,
             Rows = compiled.Rows,
         };
-        var execution = new PipelineExecution(pipeline, new RunSettings { RunId = run, Memory = compiled.Project.Settings.Memory, Time = new FixedClock(clock) });
+        var execution = new PipelineExecution(pipeline, new RunSettings { RunId = run, Memory = compiled.Project.Settings.Memory, Time = new FixedClock(clock), RunDate = (DateOnly)compiled.Definition.Parameters["run_date"] });
         try
         {
             await execution.RunAsync(cancel);

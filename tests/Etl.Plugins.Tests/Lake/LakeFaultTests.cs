@@ -195,6 +195,40 @@ public class LakeFaultTests
         Assert.That(table.Read(), Is.EqualTo(LakeTable.Text([Two[0]])));
     }
 
+    [TestCase(LoadMode.Append)]
+    [TestCase(LoadMode.Upsert)]
+    [Property("Fault", 36)]
+    public async Task A_bit_that_was_turned_over_is_found_before_the_commit(LoadMode mode)
+    {
+        var table = new LakeTable(LakeTable.Upsert() with { Mode = mode, Key = mode == LoadMode.Upsert ? ["id"] : [] });
+        await table.LoadAsync([Two[0]]);
+        var before = table.Store.Keys();
+        table.Store.Damages = true;
+        var error = await Assert.ThrowsAsync<EtlException>(() => table.LoadAsync([Two[1]]));
+        Assert.That($"{error!.Code}: {error.Message}. {error.Hint}", Does.Match(
+            "^ETL4556: the store has other content of orders/2024/01/02/part-0000[12]-run-1-[0-9a-f]{32}\\.parquet than was written: SHA-256 [0-9a-f]{64} instead of [0-9a-f]{64}\\. Nothing was published\\. Run again; if it comes back, the disk, the network or the store damages data\\.$"));
+        Assert.That(table.Store.Keys(), Is.EqualTo(before));
+        Assert.That(table.Read(), Is.EqualTo(LakeTable.Text([Two[0]])));
+    }
+
+    [Test]
+    public async Task A_file_that_the_local_disk_damaged_is_found_before_the_commit()
+    {
+        var table = new LakeTable(LakeTable.Upsert());
+        await using var session = await table.OpenAsync(failPoint: point =>
+        {
+            // Encoded, and not sent yet.
+            foreach (var file in point == "lake.planned" ? Directory.GetFiles(Path.Combine(Path.GetDirectoryName(table.Store.Folder)!, "state", "tmp"), "*", SearchOption.AllDirectories) : [])
+            {
+                var bytes = File.ReadAllBytes(file);
+                bytes[bytes.Length / 2] ^= 1;
+                File.WriteAllBytes(file, bytes);
+            }
+        });
+        await LakeTable.StageAsync(session, Two);
+        Assert.That((await Assert.ThrowsAsync<EtlException>(() => session.PublishAsync(table.Next(session), default).AsTask()))!.Code, Is.EqualTo("ETL4556"));
+    }
+
     [Test]
     public async Task A_data_file_that_changed_is_not_copied_on()
     {

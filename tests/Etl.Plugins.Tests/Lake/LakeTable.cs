@@ -54,15 +54,20 @@ internal sealed class LakeTable
 
     public long MemoryBytes { get; set; } = 1L << 30;
 
+    public TimeProvider Time { get; set; } = TimeProvider.System;
+
+    /// <summary>What a person gave; null for the day of the clock.</summary>
+    public DateOnly? RunDate { get; set; }
+
     public static ParquetLoaderOptions Upsert(string path = ByDay, string? partitionBy = "day") => new() { Path = path, PartitionBy = partitionBy, Mode = LoadMode.Upsert, Key = ["id"] };
 
-    public ParquetLoader Loader() => new(Options, Elsewhere ?? Store, new PluginContext(_state, _state, MemoryBytes, TimeProvider.System));
+    public ParquetLoader Loader() => new(Options, Elsewhere ?? Store, new PluginContext(_state, _state, MemoryBytes, Time));
 
     public async Task<ILoadSession> OpenAsync(bool fullRefresh = false, RowSchema? schema = null, Action<string>? failPoint = null)
     {
         var loader = Loader();
         loader.Describe(schema ?? Orders);
-        return await loader.OpenAsync(new LoadRequest(Key, schema ?? Orders, RunId, fullRefresh, "host:1", TimeSpan.FromMinutes(1), failPoint ?? (_ => { })) { GoneRuns = GoneRuns }, default);
+        return await loader.OpenAsync(new LoadRequest(Key, schema ?? Orders, RunId, fullRefresh, "host:1", TimeSpan.FromMinutes(1), failPoint ?? (_ => { })) { GoneRuns = GoneRuns, RunDate = RunDate, IsRunDateGiven = RunDate is not null }, default);
     }
 
     public async Task<PublishResult> LoadAsync(IEnumerable<Order> rows, bool fullRefresh = false, RowSchema? schema = null)

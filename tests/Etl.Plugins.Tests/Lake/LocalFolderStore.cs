@@ -20,6 +20,9 @@ internal sealed class LocalFolderStore(string folder) : IObjectStore
     /// <summary>How many bytes of each object are lost on the way.</summary>
     public int LostBytes { get; set; }
 
+    /// <summary>Whether a bit of each object is turned over on the way.</summary>
+    public bool Damages { get; set; }
+
     /// <summary>As a client does that got no answer the first time: it asks again and finds the object there.</summary>
     public bool PutsTwice { get; set; }
 
@@ -45,6 +48,13 @@ internal sealed class LocalFolderStore(string folder) : IObjectStore
         await using var file = File.Create(path);
         await content.CopyToAsync(file, cancel);
         file.SetLength(file.Length - LostBytes);
+        if (Damages)
+        {
+            file.Position = file.Length / 2;
+            var one = file.ReadByte();
+            file.Position--;
+            file.WriteByte((byte)(one ^ 1));
+        }
     }
 
     public async ValueTask<bool> PutIfAbsentAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancel)

@@ -234,6 +234,19 @@ public abstract class ObjectStoreLaws
         }
     }
 
+    [TestCase(0)]
+    [TestCase(1)]
+    [TestCase(8 << 20)]
+    [TestCase(16 << 20)]
+    [TestCase(20_000_003)]
+    public async Task A_verified_write_gives_the_hash_of_what_is_there(int length)
+    {
+        await using var content = new MadeStream(3, length);
+        var hash = await Store.PutVerifiedAsync("verified", content, default);
+        Assert.That(hash, Is.EqualTo(MadeStream.DigestOf(3, length).ToLowerInvariant()));
+        Assert.That(await Store.DigestAsync("verified"), Is.EqualTo(hash.ToUpperInvariant()));
+    }
+
     [Test]
     public async Task A_lake_that_is_kept_on_it_follows_the_protocol_and_holds_what_was_loaded()
     {

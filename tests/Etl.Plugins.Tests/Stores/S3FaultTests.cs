@@ -19,6 +19,7 @@ public sealed class S3FaultTests
     private string _bucket = null!;
     private ScriptedFront _front = null!;
     private S3Store _store = null!;
+    private IReadOnlyList<string> _known = [];
 
     [SetUp]
     public async Task Open()
@@ -114,6 +115,49 @@ public sealed class S3FaultTests
         using var client = S3Server.Client();
         _front.After(r => r.Method == "PUT", () => client.PutObjectAsync(new() { BucketName = _bucket, Key = "a", ContentBody = "cu" }));
         Assert.That(Thrown<EtlException>(() => _store.PutTextAsync("a", "cut short")).Code, Is.EqualTo("ETL4594"));
+    }
+
+    [TestCase(10)]
+    [TestCase(Large)]
+    [Property("Fault", 36)]
+    public async Task An_object_that_the_store_changed_is_told_by_its_hash_and_one_that_it_kept_is_not_read_back(int length)
+    {
+        using var client = S3Server.Client();
+        await using (var content = new MadeStream(1, length))
+        {
+            var before = _front.Gets;
+            Assert.That(await _store.PutVerifiedAsync("a", content, default), Is.EqualTo(MadeStream.DigestOf(1, length).ToLowerInvariant()));
+            Assert.That(_front.Gets - before, Is.Zero, "its tag tells");
+        }
+
+        using var other = new MadeStream(2, length);
+        using var bytes = new MemoryStream();
+        await other.CopyToAsync(bytes);
+        _front.After(r => length < Large ? r.Method == "PUT" : r.Method == "POST" && IsOfUpload(r), () => client.PutObjectAsync(new() { BucketName = _bucket, Key = "b", InputStream = bytes }));
+        await using (var content = new MadeStream(1, length))
+        {
+            Assert.That(await _store.PutVerifiedAsync("b", content, default), Is.EqualTo(MadeStream.DigestOf(2, length).ToLowerInvariant()), "of as many bytes, and others");
+        }
+    }
+
+    [Test]
+    [Property("Fault", 36)]
+    public async Task A_lake_refuses_a_file_that_the_store_changed_before_it_commits()
+    {
+        var table = new LakeTable(new ParquetLoaderOptions { Path = "orders", Mode = LoadMode.Append }) { Elsewhere = _store };
+        await table.LoadAsync([new Order(1, 1, "x", 1)]);
+        using var client = S3Server.Client();
+        _front.After(r => r.Method == "PUT" && r.Path.Value!.EndsWith(".parquet", StringComparison.Ordinal), async () =>
+        {
+            // As many bytes as there were, so that only their digest tells.
+            var key = (await _store.KeysAsync("orders/part-")).Except(_known).Single();
+            var bytes = new byte[(int)(await _store.SizeAsync(key, default))!];
+            await client.PutObjectAsync(new() { BucketName = _bucket, Key = key, InputStream = new MemoryStream(bytes) });
+        });
+        _known = await _store.KeysAsync("orders/part-");
+        Assert.That(Thrown<EtlException>(() => table.LoadAsync([new Order(2, 2, "y", 2)])).Code, Is.EqualTo("ETL4556"));
+        Assert.That(await _store.SizeAsync("orders/_delta_log/00000000000000000001.json", default), Is.Null);
+        Assert.That(await _store.KeysAsync("orders/part-"), Is.EqualTo(_known), "and it is gone");
     }
 
     [Test]

@@ -18,6 +18,7 @@ internal sealed class ScriptedFront : IAsyncDisposable
     private readonly Uri _behind;
     private readonly List<Rule> _rules = [];
     private int _requests;
+    private int _gets;
 
     private ScriptedFront(string behind)
     {
@@ -33,6 +34,9 @@ internal sealed class ScriptedFront : IAsyncDisposable
 
     /// <summary>All that came, passed on or not.</summary>
     public int Requests => Volatile.Read(ref _requests);
+
+    /// <summary>Those that ask for content.</summary>
+    public int Gets => Volatile.Read(ref _gets);
 
     public static async Task<ScriptedFront> StartAsync(string behind)
     {
@@ -87,6 +91,7 @@ internal sealed class ScriptedFront : IAsyncDisposable
     private async Task AnswerAsync(HttpContext context)
     {
         Interlocked.Increment(ref _requests);
+        _ = HttpMethods.IsGet(context.Request.Method) ? Interlocked.Increment(ref _gets) : 0;
         using var body = new MemoryStream();
         await context.Request.Body.CopyToAsync(body);
         var exchange = new Exchange(this, context, body.ToArray());
