@@ -51,6 +51,9 @@ public sealed record ExtractRequest(
     /// counts as gone. <see cref="IExtraction.Reached"/> means nothing then.
     /// </summary>
     public bool Whole { get; init; }
+
+    /// <summary>The clock.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
 }
 
 /// <summary>

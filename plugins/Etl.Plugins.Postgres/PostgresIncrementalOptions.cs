@@ -13,6 +13,10 @@ public sealed record PostgresIncrementalOptions : IncrementalOptions
     [Option("How much older than its commit a row's cursor can be. With window and overlap it counts where the server does not tell which transactions are open, and is 1h when absent; declared, it is added where the server does tell, for cursors set by another clock.", Example = "4h")]
     public TimeSpan? LateWindow { get; init; }
 
+    /// <summary>How long the server may be kept from cleaning up.</summary>
+    [Option("How long a run may hold its snapshot. While it does, the server's vacuum removes nothing that was deleted or updated since, in any table. A run that still reads then is ended, and publishes nothing. Absent: no limit.", Example = "30m")]
+    public TimeSpan? MaxSnapshotAge { get; init; }
+
     /// <summary><see cref="LateWindow"/> where the server does not tell which transactions are open.</summary>
     internal TimeSpan Assumed => LateWindow ?? TimeSpan.FromHours(1);
 }

@@ -36,8 +36,10 @@ public sealed class PostgresQueryExtractor(PostgresQueryExtractOptions options, 
         var relation = $"({query}\n) AS etl_query";
         var open = options.Incremental is null ? null : await OpenTransactions.AskAsync(connection, cancel);
         var snapshot = await SourceSnapshot.TakeAsync(connection, null, cancel);
+        var limit = new SnapshotLimit(connection, options.Incremental?.MaxSnapshotAge, request.Time);
         try
         {
+            limit.Watch(snapshot.Session.ProcessID);
             var live = await LiveTable.OfQueryAsync(snapshot.Session, query, cancel);
             var select = SourceColumns.Select("the query's result", live, request.Schema, tableSaysNull: false, deletedWhen);
             var increment = Increment.Whole;
@@ -62,15 +64,18 @@ public sealed class PostgresQueryExtractor(PostgresQueryExtractOptions options, 
                 null,
                 increment.Warnings,
                 request.Schema.Arrow,
-                request.BatchRows);
+                request.BatchRows,
+                limit);
         }
         catch (PostgresException e) when (e.SqlState.StartsWith("42", StringComparison.Ordinal))
         {
+            limit.Dispose();
             await snapshot.DisposeAsync();
             throw new EtlException("ETL4458", $"the SQL cannot run: {e.MessageText} ({e.SqlState})", e.Hint, e) { OptionPath = "query" };
         }
         catch
         {
+            limit.Dispose();
             await snapshot.DisposeAsync();
             throw;
         }

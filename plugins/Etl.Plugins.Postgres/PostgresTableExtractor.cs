@@ -59,8 +59,10 @@ public sealed class PostgresTableExtractor(PostgresTableExtractOptions options, 
         var deletedWhen = options.Incremental?.DeletedWhen is { } condition ? SourceSql.Bind(condition, request.Parameters, "incremental.deleted_when") : null;
         var open = options.Incremental is null ? null : await OpenTransactions.AskAsync(connection, cancel);
         var snapshot = await SourceSnapshot.TakeAsync(connection, name, cancel);
+        var limit = new SnapshotLimit(connection, options.Incremental?.MaxSnapshotAge, request.Time);
         try
         {
+            limit.Watch(snapshot.Session.ProcessID);
             var table = await LiveTable.FindAsync(snapshot.Session, name, cancel)
                 ?? throw new EtlException("ETL4456", $"there is no table {name} in {connection.Display}, or the user may not see its schema", "Check the name and the connection's schema.") { OptionPath = "table" };
             var warnings = ColumnDrift.Check(options.OnDrift, request.Contract, table.Columns.Select(c => c.Name), table.Name.ToString());
@@ -94,10 +96,12 @@ public sealed class PostgresTableExtractor(PostgresTableExtractOptions options, 
                 request.From is null ? table.EstimatedRows : null,
                 [.. warnings, .. increment.Warnings],
                 request.Schema.Arrow,
-                request.BatchRows);
+                request.BatchRows,
+                limit);
         }
         catch
         {
+            limit.Dispose();
             await snapshot.DisposeAsync();
             throw;
         }

@@ -38,6 +38,7 @@ internal sealed class Round(RoundPlan plan, RunSettings settings, RunResources r
             var request = new ExtractRequest(node.Contract, node.Schema, from, resources.BatchRows, SplitsAtATime, resources.Parameters)
             {
                 Once = plan.Loads.Any(l => l.Node.Plan.Mode is LoadMode.Append or LoadMode.Changes),
+                Time = settings.Time,
             };
             var extraction = await InStage(node.Id, "open", () => node.Extractor.OpenAsync(request, cancel).AsTask());
             _extractions.Add(node.Id, extraction);

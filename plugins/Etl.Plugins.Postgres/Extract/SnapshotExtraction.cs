@@ -10,7 +10,7 @@ namespace Etl.Plugins.Postgres.Extract;
 /// Reads the splits of one snapshot. The session that holds the snapshot reads a split itself when it is free; others
 /// join it. A split holds its query and the snapshot's name, so any process that reaches the server can read it while this one lives.
 /// </summary>
-internal sealed class SnapshotExtraction(SourceSnapshot snapshot, IReadOnlyList<Split> splits, SourcePosition reached, long? estimatedRows, IReadOnlyList<string> warnings, Schema schema, int batchRows) : IExtraction
+internal sealed class SnapshotExtraction(SourceSnapshot snapshot, IReadOnlyList<Split> splits, SourcePosition reached, long? estimatedRows, IReadOnlyList<string> warnings, Schema schema, int batchRows, SnapshotLimit limit) : IExtraction
 {
     private int _sessionBusy;
 
@@ -37,13 +37,17 @@ internal sealed class SnapshotExtraction(SourceSnapshot snapshot, IReadOnlyList<
     public async IAsyncEnumerable<RecordBatch> ReadAsync(Split split, [EnumeratorCancellation] CancellationToken cancel)
     {
         var query = split.Spec["query"]!.GetValue<string>();
+        limit.Require();
         var ownsSession = Interlocked.CompareExchange(ref _sessionBusy, 1, 0) == 0;
         var session = ownsSession ? snapshot.Session : await SourceSnapshot.JoinAsync(snapshot.Connection, split.Spec["snapshot"]!.GetValue<string>(), cancel);
+        var process = session.ProcessID;
         try
         {
-            await foreach (var batch in CopyReader.ReadAsync(snapshot.Connection, session, query, schema, batchRows, cancel))
+            limit.Watch(process);
+            await using var batches = CopyReader.ReadAsync(snapshot.Connection, session, query, schema, batchRows, cancel).GetAsyncEnumerator(cancel);
+            while (await NextAsync(batches))
             {
-                yield return batch;
+                yield return batches.Current;
             }
         }
         finally
@@ -54,11 +58,29 @@ internal sealed class SnapshotExtraction(SourceSnapshot snapshot, IReadOnlyList<
             }
             else
             {
+                limit.Forget(process);
                 await SourceSnapshot.CloseAsync(session);
             }
         }
     }
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => snapshot.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        limit.Dispose();
+        return snapshot.DisposeAsync();
+    }
+
+    // A session that was ended says so in words of its own, and after what the connection still had in its buffer.
+    private async ValueTask<bool> NextAsync(IAsyncEnumerator<RecordBatch> batches)
+    {
+        try
+        {
+            return await batches.MoveNextAsync();
+        }
+        catch (Exception e) when (limit.Passed && e is not OperationCanceledException)
+        {
+            throw limit.Error;
+        }
+    }
 }

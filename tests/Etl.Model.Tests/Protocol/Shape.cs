@@ -34,7 +34,7 @@ internal sealed record Shape(string Name, bool SeesDeletions, IReadOnlyList<Targ
     public static Shape Versions { get; } = new("versions", true, [new SqliteTarget("table", Taking.Delete), new LakeTarget("lake", Taking.Delete)], Keeps.Versions);
 
     /// <summary>For a source with open transactions: what is committed, and all versions that were seen.</summary>
-    public static Shape Late { get; } = new("late commits", true, [new SqliteTarget("table", Taking.Delete), new LakeTarget("changes", Taking.Changes)]);
+    public static Shape Late { get; } = new("late commits", true, [new SqliteTarget("table", Taking.Keep), new LakeTarget("changes", Taking.Changes)]);
 
     /// <summary>Two keyed tables without DuckDB's file, which costs as much as five other sequences.</summary>
     public static Shape Tables { get; } = new("tables", true, [new SqliteTarget("table", Taking.Keep), new LakeTarget("lake", Taking.Delete)]);
