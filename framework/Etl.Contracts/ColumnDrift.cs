@@ -11,6 +11,9 @@ public enum OnDrift
 
     /// <summary>They are left out.</summary>
     Ignore,
+
+    /// <summary>They are read, as columns that may be NULL, and added to targets whose loads take all columns; see <see cref="ILiveSchema"/>.</summary>
+    Evolve,
 }
 
 /// <summary>The columns of a source that its contract does not have.</summary>
@@ -35,7 +38,8 @@ public static class ColumnDrift
         }
 
         var what = $"{source} has columns that its contract does not: {string.Join(", ", unknown)}";
-        return onDrift == OnDrift.Warn
+        // With Evolve the engine has asked before: what is left came since, or is none of the columns that are to be read.
+        return onDrift is OnDrift.Warn or OnDrift.Evolve
             ? [$"{what}; they are not read"]
             : throw new EtlException("ETL4123", what, "Import the contract again (etl contract import) to read them, or let them be left out: on_drift: warn.") { OptionPath = "on_drift" };
     }

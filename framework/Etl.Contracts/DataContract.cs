@@ -14,6 +14,9 @@ public sealed record DataContract(string Id, string Version, string Name, IReadO
     public IReadOnlyList<string> PrimaryKey { get; } =
         [.. Columns.Where(c => c.PrimaryKeyPosition is not null).OrderBy(c => c.PrimaryKeyPosition).Select(c => c.Field.Name)];
 
+    /// <summary>The same with more columns behind its own.</summary>
+    public DataContract Plus(IEnumerable<ContractColumn> columns) => new(Id, Version, Name, [.. Columns, .. columns], Path);
+
     /// <summary>The Arrow schema, keyed by the primary key.</summary>
     public RowSchema Schema { get; } = new(
         new Schema(Columns.Select(c => c.Field), null),

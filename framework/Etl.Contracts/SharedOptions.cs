@@ -25,7 +25,7 @@ public record TableExtractOptions<TIncremental> where TIncremental : Incremental
     public BackfillOptions? Backfill { get; init; }
 
     /// <summary>Columns that the contract does not have.</summary>
-    [Option("When the table has columns that the contract does not: warn and leave them out, fail before a row is read, or ignore them. A declared column that is missing or of another type always fails.")]
+    [Option("When the table has columns that the contract does not: warn and leave them out, fail before a row is read, ignore them, or evolve: read them as well, and add them to the targets. A declared column that is missing or of another type always fails.")]
     public OnDrift OnDrift { get; init; } = OnDrift.Warn;
 }
 

@@ -50,13 +50,14 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         planned?.RequireSame(pipeline);
         request.FailPoints.Hit("compiled");
         using var temporary = TemporaryFolder.Hold(project.StateFolder);
-        var (ledger, connection) = OpenLedger(project, new ComponentFactory(catalog, new PluginContext(project.Folder, project.StateFolder, memory.Bytes, time)), request.Redactor);
+        var factory = new ComponentFactory(catalog, new PluginContext(project.Folder, project.StateFolder, memory.Bytes, time));
+        var (ledger, connection) = OpenLedger(project, factory, request.Redactor);
         await using var ledgerOwner = ledger;
         await using var connectionOwner = connection;
         await ledger.StartAsync(new RunStart(run.Id, pipeline.Definition.Id, project.Environment, run.StartedAt, request.Process), cancel);
         request.FailPoints.Hit("ledger.started");
 
-        var (report, work) = await ExecuteAsync(pipeline, run, request, memory, await GoneRunsAsync(ledger, pipeline, run.Id, cancel), cancel);
+        var (report, work) = await ExecuteAsync(pipeline, new Evolution(factory, request.Redactor), run, request, memory, await GoneRunsAsync(ledger, pipeline, run.Id, cancel), cancel);
         request.FailPoints.Hit("run.ended");
         await ledger.FinishAsync(report, CancellationToken.None);
         if (!work.IsCompleted)
@@ -162,7 +163,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         return pipeline;
     }
 
-    private async Task<(RunReport Report, Task Work)> ExecuteAsync(CompiledPipeline pipeline, RunContext run, PipelineRunRequest request, ByteSize memory, IReadOnlyList<string> goneRuns, CancellationToken cancel)
+    private async Task<(RunReport Report, Task Work)> ExecuteAsync(CompiledPipeline pipeline, Evolution evolution, RunContext run, PipelineRunRequest request, ByteSize memory, IReadOnlyList<string> goneRuns, CancellationToken cancel)
     {
         using var span = EtlTelemetry.StartRun(pipeline.Definition.Id, pipeline.Project.Environment, run.Id);
         using var limit = new CancellationTokenSource(pipeline.Definition.Policies.Timeout ?? Timeout.InfiniteTimeSpan, time);
@@ -189,6 +190,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
             Progress = request.Progress,
             FailPoints = request.FailPoints,
             Process = request.Process,
+            Evolution = evolution,
         };
         var execution = new PipelineExecution(pipeline, settings);
         // A plugin may hold the thread that calls it.
@@ -236,7 +238,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
             Seconds = seconds,
             AllocatedBytes = GC.GetTotalAllocatedBytes() - allocated,
             Process = request.Profile ? ProcessProfile.OfThis() : null,
-            PlanHash = pipeline.Hash,
+            PlanHash = execution.PlanHash,
             Stages = execution.Stages,
             Loads = execution.Loads,
             Rules = execution.Rules,

@@ -29,6 +29,42 @@ public sealed partial class PostgresTests
         Assert.That((run.ExitCode, run.Out.Contains("column 'name' is not there; column 'amount' is numeric(14,3), the contract says numeric(12,2); column 'day' can be NULL", StringComparison.Ordinal)), Is.EqualTo((1, true)), run.ToString());
     }
 
+    [Test]
+    public async Task A_column_that_the_source_gains_is_added_to_the_target_in_the_publish()
+    {
+        const string Database = "evolving";
+        using var project = await ItemsAsync(Database, "evolve");
+        await project.ReportAsync("run", "items.yaml", "--env", "postgres");
+        await ExecuteAsync(Database, """
+            alter table public.items add column note text, add column seen timestamptz, add column tags int[] not null default '{1,2}';
+            update public.items set note = 'n' || id, seen = '2026-05-01T12:00:00Z' where id > 3;
+            """);
+        var killed = await ShippedCli.RunAsync(project.Folder, new Dictionary<string, string>(project.Environment) { ["ETL_FAILPOINT"] = "postgres.staged:kill" }, "run", "items.yaml", "--env", "postgres");
+        Assert.That(killed.ExitCode, Is.EqualTo(CliResult.Killed), killed.ToString());
+        Assert.That(await QueryAsync(Database, "select column_name::text from information_schema.columns where table_schema = 'public' and table_name = 'copied' and column_name in ('note', 'seen', 'tags')"), Is.Empty, "it is added with the rows or not at all");
+
+        var report = await project.ReportAsync("run", "items.yaml", "--env", "postgres");
+        Assert.That(report["warnings"]!.AsArray().Select(w => w!.GetValue<string>().Split(", and on_drift")[0]), Is.EqualTo(new[]
+        {
+            "items: 'note' (text) is new at the source", "items: 'seen' (timestamp with time zone) is new at the source", "items: 'tags' (integer[]) is new at the source",
+        }));
+        Assert.That(await QueryAsync(Database, "select string_agg(column_name || ' ' || data_type || ' ' || is_nullable, ', ' order by column_name) from information_schema.columns where table_schema = 'public' and table_name = 'copied' and column_name in ('note', 'seen', 'tags')"),
+            Is.EqualTo(new[] { "note text YES, seen timestamp with time zone YES, tags ARRAY YES" }));
+        Assert.That(await QueryAsync(Database, "select count(*)::text from (select * from public.items except select * from public.copied) d union all select count(*)::text from public.copied"), Is.EqualTo(new[] { "0", "5" }));
+
+        // What is declared may still not go, get another name, or hold more.
+        foreach (var (change, back) in ((string, string)[])[
+            ("alter table public.items rename column name to title", "alter table public.items rename column title to name"),
+            ("alter table public.items alter amount type numeric(14,3)", "alter table public.items alter amount type numeric(12,2)"),
+            ("alter table public.items rename column note to remark; alter table public.items add column _etl_x int", "alter table public.items drop column _etl_x")])
+        {
+            await ExecuteAsync(Database, change);
+            var refused = await project.RunAsync("run", "items.yaml", "--env", "postgres");
+            Assert.That((refused.ExitCode, refused.Out.Contains("ETL4457", StringComparison.Ordinal) || refused.Out.Contains("ETL4123", StringComparison.Ordinal)), Is.EqualTo((1, true)), refused.ToString());
+            await ExecuteAsync(Database, back);
+        }
+    }
+
     // A small table with a contract of its own, copied within its database.
     private async Task<ProjectFolder> ItemsAsync(string database, string onDrift)
     {

@@ -12,14 +12,21 @@ namespace Etl.Runtime.Compilation;
 public static class Compiler
 {
     /// <summary>The plan, or null when the bag has errors.</summary>
+    /// <param name="project">Where it stands.</param>
+    /// <param name="definition">What was written.</param>
+    /// <param name="factory">Makes components.</param>
+    /// <param name="redactor">Learns secrets.</param>
+    /// <param name="connects">Whether the caller connects.</param>
+    /// <param name="bag">Receives what is wrong.</param>
+    /// <param name="contracts">By extract stage, instead of those that the files hold; null for none.</param>
     public static async ValueTask<CompiledPipeline?> CompileAsync(
-        Project project, PipelineDefinition definition, ComponentFactory factory, Redactor redactor, bool connects, DiagnosticBag bag)
+        Project project, PipelineDefinition definition, ComponentFactory factory, Redactor redactor, bool connects, DiagnosticBag bag, IReadOnlyDictionary<string, DataContract>? contracts = null)
     {
         var connections = new ConnectionPool(project, factory, redactor, connects, bag);
         CompiledPipeline? compiled = null;
         try
         {
-            var stages = StageResolver.Resolve(definition, factory, connections, redactor, bag);
+            var stages = StageResolver.Resolve(project, definition, factory, connections, redactor, bag, contracts);
             OpenDeadLetters(project, definition, connections, bag);
             GraphLinker.Link(definition, stages, bag);
             var nodes = GraphTyper.Type(definition, stages, bag, out var rows);

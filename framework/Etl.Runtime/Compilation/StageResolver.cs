@@ -10,13 +10,16 @@ namespace Etl.Runtime.Compilation;
 /// <summary>The passes "resolve components" and "bind options": from names to instances.</summary>
 internal static class StageResolver
 {
-    public static IReadOnlyList<ResolvedStage> Resolve(PipelineDefinition definition, ComponentFactory factory, ConnectionPool connections, Redactor redactor, DiagnosticBag bag)
+    private const string OnDriftOption = "on_drift";
+
+    public static IReadOnlyList<ResolvedStage> Resolve(
+        Project project, PipelineDefinition definition, ComponentFactory factory, ConnectionPool connections, Redactor redactor, DiagnosticBag bag, IReadOnlyDictionary<string, DataContract>? contracts)
     {
         var stages = new List<ResolvedStage>();
         foreach (var stage in definition.Stages)
         {
-            var contract = stage.Contract is null ? null : ReadContract(stage, bag);
-            var component = Make(stage, factory, connections, redactor, bag);
+            var contract = stage.Contract is null ? null : contracts?.GetValueOrDefault(stage.Id) ?? ReadContract(stage, bag);
+            var component = Make(project, stage, factory, connections, redactor, bag);
             // Without its contract an extractor would only say once more that there is none.
             stages.Add(new ResolvedStage(stage, stage.Contract is not null && contract is null ? null : component, contract));
         }
@@ -35,7 +38,7 @@ internal static class StageResolver
         return null;
     }
 
-    private static object? Make(StageDefinition stage, ComponentFactory factory, ConnectionPool connections, Redactor redactor, DiagnosticBag bag)
+    private static object? Make(Project project, StageDefinition stage, ComponentFactory factory, ConnectionPool connections, Redactor redactor, DiagnosticBag bag)
     {
         var kind = stage.Kind switch { StageKind.Extract => ComponentKind.Extractor, StageKind.Load => ComponentKind.Loader, _ => ComponentKind.Transformer };
         var connection = stage.Connection is null ? null : connections.Find(stage.Connection, stage.ConnectionSpan);
@@ -54,7 +57,7 @@ internal static class StageResolver
         try
         {
             object? options = null;
-            if (factory.OptionsType(descriptor) is { } type && (options = OptionBinder.Bind(type, stage.With, stage.ComponentSpan, bag, redactor)) is null)
+            if (factory.OptionsType(descriptor) is { } type && (options = OptionBinder.Bind(type, WithDefaults(project, stage, type), stage.ComponentSpan, bag, redactor)) is null)
             {
                 return null;
             }
@@ -79,6 +82,12 @@ internal static class StageResolver
             return null;
         }
     }
+
+    // What etl.yaml says for all stages that have such an option, and do not say it themselves.
+    private static YamlMap WithDefaults(Project project, StageDefinition stage, Type options) =>
+        project.Settings.OnDrift is { } onDrift && stage.With[OnDriftOption] is null && OptionSet.For(options).Options.Any(o => o.Name == OnDriftOption)
+            ? stage.With with { Entries = [.. stage.With.Entries, new YamlEntry(OnDriftOption, stage.ComponentSpan, new YamlScalar(onDrift.ToString().ToLowerInvariant(), YamlStyle.Plain, stage.ComponentSpan))] }
+            : stage.With;
 
     private static void ReportUnknown(StageDefinition stage, ComponentKind kind, ConnectionDefinition? connection, PluginCatalog catalog, DiagnosticBag bag)
     {

@@ -86,6 +86,10 @@ public sealed record ProjectSettings
     [Option("Where refused rows of pipelines go that do not say it themselves.")]
     public DeadLetterPolicy? DeadLetters { get; init; }
 
+    /// <summary>Columns that contracts do not have.</summary>
+    [Option("on_drift of stages that do not say it themselves: what becomes of columns that a source has and its contract does not.")]
+    public OnDrift? OnDrift { get; init; }
+
     /// <summary>Severities.</summary>
     [Option("What becomes of the compiler's warnings, by code: error, warning or off. What would lose or double rows is an error whatever is written here.", Example = "{ ETL3053: error }")]
     public IReadOnlyDictionary<string, CheckLevel> Checks { get; init; } = new Dictionary<string, CheckLevel>();

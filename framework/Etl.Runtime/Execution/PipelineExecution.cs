@@ -19,7 +19,12 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
     private readonly List<DeadLetterReport> _deadLetters = [];
     private readonly List<string> _warnings = [];
     private readonly long _origin = settings.Time.GetTimestamp();
+    private CompiledPipeline? _evolved;
+    private bool _isEvolved;
     private int _attempt;
+
+    /// <summary>Of the pipeline that ran, which is another one where sources have gained columns.</summary>
+    public string PlanHash => pipeline.Hash;
 
     /// <summary>Of each load, in declared order, whatever happened so far.</summary>
     public IReadOnlyList<LoadReport> Loads => [.. Targets.Select(l => _loads.GetValueOrDefault(l.Id) ?? ReportBuilder.NotPublished(l, null))];
@@ -49,11 +54,39 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
             pipeline.RequireLoad(stage);
         }
 
-        await resilience.ExecuteAsync(async token => await AttemptAsync(token), cancel);
-        if (DeadLetterPolicy is { Keep: { } keep } policy && _loads.Values.Any(l => l.Status == LoadStatus.Published))
+        try
         {
-            await DeleteLettersAsync(policy, keep, cancel);
+            await resilience.ExecuteAsync(
+                async token =>
+                {
+                    await EvolveAsync(token);
+                    await AttemptAsync(token);
+                },
+                cancel);
+            if (DeadLetterPolicy is { Keep: { } keep } policy && _loads.Values.Any(l => l.Status == LoadStatus.Published))
+            {
+                await DeleteLettersAsync(policy, keep, cancel);
+            }
         }
+        finally
+        {
+            if (_evolved is not null)
+            {
+                await _evolved.DisposeAsync();
+            }
+        }
+    }
+
+    // Once: all attempts of a run read the same columns.
+    private async Task EvolveAsync(CancellationToken cancel)
+    {
+        if (!_isEvolved && settings.Evolution is { } evolution && await evolution.OfAsync(pipeline, settings.Activity, cancel) is { } evolved)
+        {
+            pipeline = _evolved = evolved.Pipeline;
+            _warnings.AddRange(evolved.Told);
+        }
+
+        _isEvolved = true;
     }
 
     // What was published stays so: a file that cannot be deleted is told, and the next run tries again.

@@ -59,6 +59,9 @@ public sealed record RunSettings
     /// <summary>See <see cref="LoadRequest.Restores"/>; a full refresh does too.</summary>
     internal bool Restores { get; init; }
 
+    /// <summary>What becomes of sources with <c>on_drift: evolve</c>; null where nothing is connected.</summary>
+    internal Evolution? Evolution { get; init; }
+
     /// <summary>What its stages are at.</summary>
     internal StageActivity Activity { get; } = new();
 

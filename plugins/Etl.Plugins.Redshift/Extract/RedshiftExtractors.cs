@@ -6,7 +6,7 @@ namespace Etl.Plugins.Redshift.Extract;
 
 /// <summary>Unloads a table or view to S3 and reads the files.</summary>
 [Extractor("table", "Reads a table or view of Redshift by UNLOAD, whole or what changed.", For = "redshift")]
-public sealed class RedshiftTableExtractor(RedshiftTableExtractOptions options, RedshiftConnection connection, PluginContext context) : IExtractor
+public sealed class RedshiftTableExtractor(RedshiftTableExtractOptions options, RedshiftConnection connection, PluginContext context) : IExtractor, ILiveSchema
 {
     private readonly RedshiftSource _source = new(connection, context, "redshift.table/1", options.Incremental);
 
@@ -28,6 +28,12 @@ public sealed class RedshiftTableExtractor(RedshiftTableExtractOptions options, 
                 Select(name, table, request.Schema), RedshiftTypes.Text(table.Id), ColumnDrift.Check(options.OnDrift, request.Contract, table.Columns.Select(c => c.Name), name.ToString()));
         }, cancel);
     }
+
+    /// <inheritdoc/>
+    public OnDrift OnDrift => options.OnDrift;
+
+    /// <inheritdoc/>
+    public ValueTask<TableDescription?> DescribeLiveAsync(CancellationToken cancel) => connection.DescribeTableAsync(options.Table, cancel);
 
     private static List<string> Select(TableName name, LiveTable table, RowSchema schema)
     {

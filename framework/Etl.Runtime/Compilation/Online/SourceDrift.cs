@@ -17,11 +17,12 @@ internal static class SourceDrift
     {
         // What is let pass now, and cannot be told apart from what was declared wrong.
         var policy = source.OnDrift == OnDrift.Fail ? DriftFate.Fails : source.OnDrift == OnDrift.Ignore ? DriftFate.Passes : DriftFate.Warns;
+        var isWhole = contract.Columns.All(c => read.Index(c.Field.Name) >= 0);
         return
         [
             .. contract.Columns.SelectMany(c => Column(source, live, c.Field, read.Index(c.Field.Name) >= 0, policy)),
             .. Key(live, contract, policy),
-            .. live.Columns.Where(c => contract.Schema.Index(c.Name) < 0).Select(c => New(c, source.OnDrift, policy)),
+            .. live.Columns.Where(c => contract.Schema.Index(c.Name) < 0).Select(c => New(c, isWhole ? source.OnDrift : OnDrift.Warn, policy)),
         ];
     }
 
@@ -79,5 +80,10 @@ internal static class SourceDrift
     }
 
     private static Drift New(ColumnDescription column, OnDrift onDrift, DriftFate policy) =>
-        new("ETL3141", policy, column.Name, $"is new{(column.PhysicalType.Length == 0 ? "" : $" ({column.PhysicalType})")}{(onDrift == OnDrift.Fail ? "" : "; it is not read")}");
+        new("ETL3141", policy, column.Name, $"is new{(column.PhysicalType.Length == 0 ? "" : $" ({column.PhysicalType})")}{onDrift switch
+        {
+            OnDrift.Fail => "",
+            OnDrift.Evolve => "; it is read, and added to targets",
+            _ => "; it is not read",
+        }}");
 }
