@@ -48,8 +48,9 @@ internal sealed record DuckSettings
         yield return $"SET GLOBAL preserve_insertion_order = {(PreserveInsertionOrder ? "true" : "false")}";
         yield return "SET GLOBAL errors_as_json = true";
 
-        // It rewrites row_number() = 1 into an aggregate whose state does not spill, which fails far above the memory limit.
-        yield return "SET GLOBAL disabled_optimizers = 'top_n_window_elimination'";
+        // The first rewrites row_number() = 1 into an aggregate whose state does not spill, which fails far above the memory limit; the second a count over a partition into a
+        // join with itself, and rows that come over a channel come once.
+        yield return "SET GLOBAL disabled_optimizers = 'top_n_window_elimination,window_self_join'";
         yield return $"SET GLOBAL temp_directory = {SqlText.Literal(TempDirectory ?? "")}";
         if (AllowedDirectories.Count > 0)
         {
