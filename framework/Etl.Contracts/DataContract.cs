@@ -21,6 +21,22 @@ public sealed record DataContract(string Id, string Version, string Name, IReadO
     public RowSchema Schema { get; } = new(
         new Schema(Columns.Select(c => c.Field), null),
         [.. Columns.Where(c => c.PrimaryKeyPosition is not null).OrderBy(c => c.PrimaryKeyPosition).Select(c => c.Field.Name)]);
+
+    /// <summary>
+    /// Rows of a source that keeps what the contract says of keys: their columns, and the keys that these hold whole. Beside the key that is named these are columns that are
+    /// declared <c>unique</c> and <c>required</c>; with deletions in the stream they are none, as a value may have gone from one row to another.
+    /// </summary>
+    /// <param name="fields">The columns, with <c>_op</c> if there are deletions.</param>
+    /// <param name="key">What tells a row apart; empty if unknown.</param>
+    public RowSchema RowsOf(IEnumerable<Field> fields, IReadOnlyList<string> key)
+    {
+        var rows = new RowSchema(new Schema(fields, null));
+        return rows with
+        {
+            Key = key.All(k => rows.Index(k) >= 0) ? key : [],
+            OtherKeys = rows.HasOp ? [] : [.. Columns.Where(c => c.Unique && !c.Field.IsNullable && rows.Index(c.Field.Name) >= 0).Select(c => (IReadOnlyList<string>)[c.Field.Name])],
+        };
+    }
 }
 
 /// <summary>A column of a contract.</summary>

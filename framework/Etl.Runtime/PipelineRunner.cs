@@ -244,7 +244,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
             Rules = execution.Rules,
             DeadLetters = execution.DeadLetters,
             Warnings = [.. Rehearsal(request).Concat(execution.Warnings).Concat(WarningOfLedger(pipeline)).Select(request.Redactor.Redact)],
-            Error = error is null or OperationCanceledException ? null : ReportBuilder.Error(error, request.Redactor),
+            Error = error is null or OperationCanceledException ? null : ReportBuilder.Error(error, request.Redactor, pipeline.Hidden),
         };
         return (report, work);
     }

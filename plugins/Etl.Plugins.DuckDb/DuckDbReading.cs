@@ -38,7 +38,6 @@ internal sealed record DuckDbReading(DuckDbConnection Connection, string Kind, s
 
         var declared = contract.Schema;
         var fields = Columns is null ? declared.Arrow.FieldsList : [.. Columns.Select((c, i) => declared.Require(c, $"columns[{i}]"))];
-        var schema = new RowSchema(new Schema(fields, null));
         var key = Key(contract);
         if (Incremental is not null)
         {
@@ -54,9 +53,7 @@ internal sealed record DuckDbReading(DuckDbConnection Connection, string Kind, s
             }
         }
 
-        return new RowSchema(
-            Incremental?.DeletedWhen is null ? schema.Arrow : new Schema([.. fields, new Field(RowSchema.OpColumn, StringType.Default, false)], null),
-            key.All(k => schema.Index(k) >= 0) ? key : []);
+        return contract.RowsOf(Incremental?.DeletedWhen is null ? fields : [.. fields, new Field(RowSchema.OpColumn, StringType.Default, false)], key);
     }
 
     /// <summary>Columns that order rows of one cursor value.</summary>

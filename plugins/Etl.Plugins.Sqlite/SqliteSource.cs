@@ -72,8 +72,7 @@ internal sealed record SqliteSource(
             }
         }
 
-        var all = key.All(k => fields.Any(f => f.Name.Equals(k, StringComparison.OrdinalIgnoreCase)));
-        return new(new Schema(fields, null), all ? key : []);
+        return contract.RowsOf(fields, key);
     }
 
     public ValueTask<IExtraction> OpenAsync(ExtractRequest request, CancellationToken cancel) => OpenAsync(request, Begin, cancel);

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Etl.Contracts;
 using Etl.Runtime;
 using Etl.Runtime.Compilation;
@@ -261,12 +262,18 @@ internal sealed partial class EtlApp(TimeProvider time) : IEtlApp
         foreach (var load in compiled.Nodes.OfType<LoadNode>())
         {
             var checkpoint = await load.Loader.ReadCheckpointAsync(compiled.KeyOf(load), cancel);
-            var summary = checkpoint is null ? null : checkpoint.Sources.Count == 0 ? "the next run reads everything" : $"the next run reads what is beyond {CheckpointText.Describe(checkpoint)}";
-            states.Add(new TargetState(load.Id, load.Plan.Target, checkpoint, summary));
+            var summary = checkpoint is null ? null : checkpoint.Sources.Count == 0 ? "the next run reads everything" : $"the next run reads what is beyond {CheckpointText.Describe(checkpoint, compiled.Hidden)}";
+            states.Add(new TargetState(load.Id, load.Plan.Target, Shown(checkpoint, compiled.Hidden), summary));
         }
 
         return states;
     }
+
+    // The target keeps the position as it is; what is shown of it has no hidden value.
+    private static Checkpoint? Shown(Checkpoint? checkpoint, HiddenColumns hidden) => checkpoint is null || !hidden.Any ? checkpoint : checkpoint with
+    {
+        Sources = checkpoint.Sources.ToDictionary(s => s.Key, s => hidden.HidesPosition(s.Key) ? s.Value with { Position = new JsonObject { ["hidden"] = Redactor.Mask } } : s.Value),
+    };
 
     public ValueTask DisposeAsync()
     {

@@ -48,6 +48,9 @@ public sealed class CompiledPipeline : IAsyncDisposable
     /// <summary>What becomes of each column's values in the target, by load stage; none for a loader that does not say.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<ConversionEntry>> Conversions { get; internal set; } = new Dictionary<string, IReadOnlyList<ConversionEntry>>();
 
+    /// <summary>Columns whose values stand in no text.</summary>
+    public HiddenColumns Hidden { get; internal set; } = HiddenColumns.None;
+
     /// <summary>The load's stage and those that first inputs lead to from it, up to the source.</summary>
     internal IReadOnlyList<StageDefinition> MainPath(LoadNode load)
     {
@@ -74,6 +77,7 @@ public sealed class CompiledPipeline : IAsyncDisposable
         Hash = Hash,
         Rows = Rows,
         Conversions = Conversions,
+        Hidden = Hidden,
     };
 
     /// <inheritdoc/>

@@ -43,6 +43,7 @@ public static class Compiler
             if (compiled is not null)
             {
                 compiled.Conversions = ConversionLedger.Of(compiled, bag);
+                compiled.Hidden = HiddenColumns.Of(compiled, stages.Where(s => s.Contract is not null).ToDictionary(s => s.Id, s => s.Contract!));
                 compiled = bag.HasErrors ? null : compiled;
             }
 

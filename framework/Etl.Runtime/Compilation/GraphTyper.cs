@@ -171,7 +171,7 @@ internal sealed partial class GraphTyper
 
                     var input = builder.Schema;
                     builder.AddColumns(stage.Id, component, local, from[0]);
-                    Bind(stage, segment, local.Key is null ? KeptKeys(input, local.Columns, "") : [local.Key], f => NullableColumn(local.Columns, input, "", f));
+                    Bind(stage, segment, [.. new[] { local.Key ?? [] }.Concat(KeptKeys(input, local.Columns, "")).Where(k => k.Count > 0).DistinctBy(k => string.Join('\n', k))], f => NullableColumn(local.Columns, input, "", f));
                 }
 
                 break;

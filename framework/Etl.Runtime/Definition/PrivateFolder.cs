@@ -9,4 +9,14 @@ internal static class PrivateFolder
         const UnixFileMode owner = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
         return (OperatingSystem.IsWindows() ? Directory.CreateDirectory(path) : Directory.CreateDirectory(path, owner)).FullName;
     }
+
+    /// <summary>How to open a new file with rows in it, 0600 where the system has modes.</summary>
+    public static FileStreamOptions NewFile(int bufferSize) => new()
+    {
+        Mode = FileMode.Create,
+        Access = FileAccess.ReadWrite,
+        Share = FileShare.None,
+        BufferSize = bufferSize,
+        UnixCreateMode = OperatingSystem.IsWindows() ? null : UnixFileMode.UserRead | UnixFileMode.UserWrite,
+    };
 }

@@ -90,6 +90,10 @@ public sealed record ProjectSettings
     [Option("on_drift of stages that do not say it themselves: what becomes of columns that a source has and its contract does not.")]
     public OnDrift? OnDrift { get; init; }
 
+    /// <summary>Columns that no text shows.</summary>
+    [Option("Classifications of a contract's columns whose values, and what is made of them, are shown in no report, log, error or list of dead letters.", Example = "[pii, restricted]")]
+    public IReadOnlyList<string> HiddenClassifications { get; init; } = ["pii", "phi", "personal", "sensitive", "confidential", "restricted", "secret"];
+
     /// <summary>Severities.</summary>
     [Option("What becomes of the compiler's warnings, by code: error, warning or off. What would lose or double rows is an error whatever is written here.", Example = "{ ETL3053: error }")]
     public IReadOnlyDictionary<string, CheckLevel> Checks { get; init; } = new Dictionary<string, CheckLevel>();

@@ -45,7 +45,11 @@ public static class DeadLetterReader
                 await source.CopyToAsync(target, cancel);
             }
 
-            return Read(copy, letters.WhereOpen(rule), limit);
+            return [.. Read(copy, letters.WhereOpen(rule), limit).Select(l => l with
+            {
+                Row = pipeline.Hidden.Row(l.Stage, l.Row),
+                Reason = l.Rule == LoadTask.TargetRule ? pipeline.Hidden.Text(l.Reason, isForeign: true) : l.Reason,
+            })];
         }
         finally
         {

@@ -4,6 +4,7 @@ using Apache.Arrow.Types;
 using Etl.Contracts;
 using Etl.Contracts.Arrow;
 using Etl.Parquet;
+using Etl.Runtime.Definition;
 using Etl.Runtime.Sql;
 using Parquet;
 
@@ -87,7 +88,7 @@ internal sealed class DeadLetters(string batchId, string runId, string planHash,
             else
             {
                 await letters.File.DisposeAsync();
-                Directory.CreateDirectory(Path.GetDirectoryName(key)!);
+                PrivateFolder.Create(Path.GetDirectoryName(key)!);
                 File.Move(letters.File.Name, key, overwrite: true);
             }
 
@@ -116,8 +117,8 @@ internal sealed class DeadLetters(string batchId, string runId, string planHash,
         // A refused row may lack what the passed ones have.
         var own = schema.FieldsList.Select(f => new Field(f.Name, f.DataType, true));
         var all = new Schema(meta.Concat(own), null);
-        Directory.CreateDirectory(temporaryFolder);
-        var file = new FileStream(Path.Combine(temporaryFolder, $"dead-letters-{stage}.parquet"), FileMode.Create, FileAccess.ReadWrite, FileShare.None, 1 << 16);
+        PrivateFolder.Create(temporaryFolder);
+        var file = new FileStream(Path.Combine(temporaryFolder, $"dead-letters-{stage}.parquet"), PrivateFolder.NewFile(1 << 16));
         var letters = new Letters(file, await ParquetFileWriter.CreateAsync(file, all, CompressionMethod.Snappy, cancel), all);
         _stages.Add(stage, letters);
         return letters;

@@ -15,6 +15,7 @@ internal sealed class LoadTask(LoadNode node, ILoadSession session, BatchChannel
     /// <summary>The rule that such rows break, in dead letters and reports.</summary>
     public const string TargetRule = "target";
 
+    private readonly RecordBatch?[] _last = new RecordBatch?[session.Parallelism];
     private long _refused;
 
     // Where rows that stop passing are deleted in the target, a refused row would have to be a deletion instead, which the target never gets: the run fails, as without.
@@ -30,10 +31,19 @@ internal sealed class LoadTask(LoadNode node, ILoadSession session, BatchChannel
                 var batches = ReadAsync(worker, stopOthers.Token);
                 await (Refusing?.StageAsync(batches, RefuseAsync, stopOthers.Token) ?? session.StageAsync(batches, stopOthers.Token));
             }
-            catch
+            catch (Exception e)
             {
+                if (_last[worker] is { } batch)
+                {
+                    RowMask.Note(resources.Hidden, node.Id, e, batch);
+                }
+
                 await stopOthers.CancelAsync();
                 throw;
+            }
+            finally
+            {
+                Keep(worker, null);
             }
         }, cancel));
         await TaskGroup.WhenAll([.. workers]);
@@ -46,7 +56,7 @@ internal sealed class LoadTask(LoadNode node, ILoadSession session, BatchChannel
         var tags = resources.Tags(node.Id);
         while (await input.ReadAsync(cancel, counts.Clock, worker) is { } batch)
         {
-            using (batch)
+            try
             {
                 yield return batch;
                 resources.FailPoints.Hit("load.batch");
@@ -55,11 +65,27 @@ internal sealed class LoadTask(LoadNode node, ILoadSession session, BatchChannel
                 EtlTelemetry.Wrote(tags, batch.Length);
                 resources.Progress(new RunProgress(node.Id, StagePhase.Running, counts.RowsIn, null, counts.Bytes));
             }
+            finally
+            {
+                Keep(worker, batch);
+            }
         }
     }
 
-    private async ValueTask RefuseAsync(RecordBatch batch, int row, string reason, CancellationToken cancel)
+    // What a target says of a batch may hold its values: where some are hidden, the last one stays to be asked for them.
+    private void Keep(int worker, RecordBatch? batch)
     {
+        _last[worker]?.Dispose();
+        _last[worker] = resources.Hidden.Any ? batch : null;
+        if (!resources.Hidden.Any)
+        {
+            batch?.Dispose();
+        }
+    }
+
+    private async ValueTask RefuseAsync(RecordBatch batch, int row, string said, CancellationToken cancel)
+    {
+        var reason = RowMask.Reason(resources.Hidden, node.Id, said, batch, row);
         if (Interlocked.Increment(ref _refused) > resources.MostRefused)
         {
             throw new QualityException("ETL4122", string.Create(CultureInfo.InvariantCulture, $"{node.Plan.Target} refuses more than {resources.MostRefused:N0} rows, the last because {reason}"), "Nothing was published. So many are no accident: change the target, or mend or check the rows on the way.");

@@ -27,7 +27,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
     public string PlanHash => pipeline.Hash;
 
     /// <summary>Of each load, in declared order, whatever happened so far.</summary>
-    public IReadOnlyList<LoadReport> Loads => [.. Targets.Select(l => _loads.GetValueOrDefault(l.Id) ?? ReportBuilder.NotPublished(l, null))];
+    public IReadOnlyList<LoadReport> Loads => [.. Targets.Select(l => _loads.GetValueOrDefault(l.Id) ?? ReportBuilder.NotPublished(l, null, pipeline.Hidden))];
 
     public IReadOnlyList<StageReport> Stages => _stages;
 
@@ -46,8 +46,8 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
         {
             var stage = error.Data[Round.StageOf]?.ToString() ?? "run";
             EtlTelemetry.Retried(Tags(stage));
-            settings.Log.ForStage(stage).Warn("attempt {attempt} failed, next in {seconds} s: {error}", ("attempt", attempt), ("seconds", Math.Round(delay.TotalSeconds, 1)), ("error", error.Message));
-            _warnings.Add($"attempt {attempt} failed and was repeated: {error.Message}");
+            settings.Log.ForStage(stage).Warn("attempt {attempt} failed, next in {seconds} s: {error}", ("attempt", attempt), ("seconds", Math.Round(delay.TotalSeconds, 1)), ("error", RowMask.Message(pipeline.Hidden, error)));
+            _warnings.Add($"attempt {attempt} failed and was repeated: {RowMask.Message(pipeline.Hidden, error)}");
         });
         if (settings.Reconcile?.Stage is { } stage)
         {
@@ -150,7 +150,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
 
             foreach (var hold in holds)
             {
-                _loads.TryAdd(hold.Node.Id, ReportBuilder.NotPublished(hold.Node, hold.Session.Checkpoint));
+                _loads.TryAdd(hold.Node.Id, ReportBuilder.NotPublished(hold.Node, hold.Session.Checkpoint, pipeline.Hidden));
                 await settings.Activity.DoAsync(hold.Node.Id, "close", async () =>
                 {
                     await hold.Session.DisposeAsync();
@@ -222,7 +222,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
             return ReconcilePlanner.Differs(compared);
         }
 
-        var gate = new QualityGate(round.Nodes, Partial(plan), settings, resources);
+        var gate = new QualityGate(round.Nodes, Partial(plan), pipeline.Hidden, settings, resources);
         var rules = gate.Evaluate();
         _rules = RoundTotals.Add(_rules, rules);
         gate.Enforce(rules, DeadLetterPolicy);
@@ -272,6 +272,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
             Log = settings.Log,
             Progress = settings.Progress,
             FailPoints = settings.FailPoints,
+            Hidden = pipeline.Hidden,
             Tags = Tags,
             MostRefused = policy?.MaxRows ?? RunResources.DefaultMostRefused,
             // A third for batches in flight, the rest for the queries.
@@ -288,7 +289,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
     {
         foreach (var load in loads)
         {
-            _loads[load.Node.Id] = ReportBuilder.NothingNew(load.Node, load.Session.Checkpoint);
+            _loads[load.Node.Id] = ReportBuilder.NothingNew(load.Node, load.Session.Checkpoint, pipeline.Hidden);
         }
     }
 

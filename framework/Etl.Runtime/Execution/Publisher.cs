@@ -28,7 +28,7 @@ internal sealed class Publisher(RoundPlan plan, RunSettings settings, RunResourc
                 cancel.ThrowIfCancellationRequested();
                 var result = await settings.Activity.DoAsync(load.Node.Id, "publish", () => load.CommitAsync(next, settings, cancel));
                 settings.FailPoints.Hit("publish.after");
-                results.Add((ReportBuilder.Published(load.Node, next, result) with { Publish = settings.Profile ? load.Clock.End(origin) : null }, null));
+                results.Add((ReportBuilder.Published(load.Node, next, result, plan.Pipeline.Hidden) with { Publish = settings.Profile ? load.Clock.End(origin) : null }, null));
                 resources.Progress(new RunProgress(load.Node.Id, StagePhase.Done, next.Rows, next.Rows, 0));
                 settings.Log.ForStage(load.Node.Id).Info("published epoch {n} of {target}", ("n", next.N), ("target", load.Node.Plan.Target));
             }
@@ -36,9 +36,9 @@ internal sealed class Publisher(RoundPlan plan, RunSettings settings, RunResourc
             {
                 EtlTelemetry.Fail(span, (e as EtlException)?.Code ?? e.GetType().Name);
                 e.Data[Round.StageOf] = load.Node.Id;
-                results.Add((ReportBuilder.Failed(load.Node, load.Session.Checkpoint, e), e));
+                results.Add((ReportBuilder.Failed(load.Node, load.Session.Checkpoint, e, plan.Pipeline.Hidden), e));
                 resources.Progress(new RunProgress(load.Node.Id, StagePhase.Failed, next.Rows, next.Rows, 0));
-                settings.Log.ForStage(load.Node.Id).Error("{target} was not published: {error}", ("target", load.Node.Plan.Target), ("error", e.Message));
+                settings.Log.ForStage(load.Node.Id).Error("{target} was not published: {error}", ("target", load.Node.Plan.Target), ("error", RowMask.Message(plan.Pipeline.Hidden, e)));
             }
         }
 
@@ -54,7 +54,7 @@ internal sealed class Publisher(RoundPlan plan, RunSettings settings, RunResourc
             try
             {
                 var session = (IReconcilingLoadSession)load.Session;
-                reports.Add(ReportBuilder.Compared(load.Node, session.Checkpoint!, await session.RehearseAsync(Next(load, reached, [], batchId), cancel)));
+                reports.Add(ReportBuilder.Compared(load.Node, session.Checkpoint!, await session.RehearseAsync(Next(load, reached, [], batchId), cancel), plan.Pipeline.Hidden));
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {

@@ -3,6 +3,7 @@ using Etl.Contracts;
 using Etl.DuckDb;
 using Etl.Runtime.Compilation;
 using Etl.Runtime.Definition;
+using Etl.Runtime.Diagnostics;
 using Etl.Runtime.Reports;
 using Etl.Runtime.Sql;
 
@@ -11,9 +12,10 @@ namespace Etl.Runtime.Execution;
 /// <summary>Between staging and publishing: whether what was counted may be published.</summary>
 /// <param name="nodes">The nodes that ran.</param>
 /// <param name="partial">Extract stages of which a part was read: what is new, or what was asked for.</param>
+/// <param name="hidden">Columns of which nothing is told.</param>
 /// <param name="settings">Which rules a person accepts.</param>
 /// <param name="resources">What was counted.</param>
-internal sealed class QualityGate(IReadOnlyList<PlanNode> nodes, IReadOnlySet<string> partial, RunSettings settings, RunResources resources)
+internal sealed class QualityGate(IReadOnlyList<PlanNode> nodes, IReadOnlySet<string> partial, HiddenColumns hidden, RunSettings settings, RunResources resources)
 {
     /// <summary>How each rule came out, in the plan's order.</summary>
     public IReadOnlyList<RuleResult> Evaluate()
@@ -120,7 +122,7 @@ internal sealed class QualityGate(IReadOnlyList<PlanNode> nodes, IReadOnlySet<st
         var parameters = resources.Parameters.Where(p => rule.Expect.Contains("$" + p.Key, StringComparison.Ordinal)).ToDictionary(p => p.Key, p => p.Value);
         var found = connection.QueryRows($"SELECT CAST(({rule.Expect}) IS TRUE AS VARCHAR), * FROM (SELECT {values}{from})", parameters)[0];
         var detail = $"{rule.Rule.Expect.Text}, found " + (rule.Aggregates.Count > 0
-            ? string.Join(", ", rule.Aggregates.Keys.Select((a, i) => $"{a} {found[5 + i] ?? "NULL"}"))
+            ? string.Join(", ", rule.Rule.Aggregates.Select((a, i) => $"{a.Key} {(hidden.HidesIn(rule.Stage, a.Value.Text) ? Redactor.Mask : found[5 + i] ?? "NULL")}"))
             : string.Create(CultureInfo.InvariantCulture, $"{counts.RowsIn - refused:N0} of {counts.RowsIn:N0} rows passed"));
         return Result(rule.Stage, rule.Rule.Rule, rule.Rule.Action, found[0] != "true") with { Detail = detail };
     }

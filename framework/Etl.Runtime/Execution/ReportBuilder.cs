@@ -10,11 +10,11 @@ namespace Etl.Runtime.Execution;
 /// <summary>From counts and outcomes to the parts of a <see cref="RunReport"/>.</summary>
 internal static class ReportBuilder
 {
-    public static LoadReport Published(LoadNode load, Checkpoint checkpoint, PublishResult result) => Counted(load, LoadStatus.Published, checkpoint, result);
+    public static LoadReport Published(LoadNode load, Checkpoint checkpoint, PublishResult result, HiddenColumns hidden) => Counted(load, LoadStatus.Published, checkpoint, result, hidden);
 
-    public static LoadReport Compared(LoadNode load, Checkpoint checkpoint, PublishResult result) => Counted(load, LoadStatus.Compared, checkpoint, result);
+    public static LoadReport Compared(LoadNode load, Checkpoint checkpoint, PublishResult result, HiddenColumns hidden) => Counted(load, LoadStatus.Compared, checkpoint, result, hidden);
 
-    private static LoadReport Counted(LoadNode load, LoadStatus status, Checkpoint checkpoint, PublishResult result) => Of(load, status, checkpoint) with
+    private static LoadReport Counted(LoadNode load, LoadStatus status, Checkpoint checkpoint, PublishResult result, HiddenColumns hidden) => Of(load, status, checkpoint, hidden) with
     {
         Inserted = result.Inserted,
         Updated = result.Updated,
@@ -23,18 +23,20 @@ internal static class ReportBuilder
         Detail = result.Detail,
     };
 
-    public static LoadReport NothingNew(LoadNode load, Checkpoint? checkpoint) => Of(load, LoadStatus.NothingNew, checkpoint);
+    public static LoadReport NothingNew(LoadNode load, Checkpoint? checkpoint, HiddenColumns hidden) => Of(load, LoadStatus.NothingNew, checkpoint, hidden);
 
-    public static LoadReport NotPublished(LoadNode load, Checkpoint? checkpoint) => Of(load, LoadStatus.NotPublished, checkpoint);
+    public static LoadReport NotPublished(LoadNode load, Checkpoint? checkpoint, HiddenColumns hidden) => Of(load, LoadStatus.NotPublished, checkpoint, hidden);
 
-    public static LoadReport Failed(LoadNode load, Checkpoint? checkpoint, Exception error) => Of(load, LoadStatus.Failed, checkpoint) with { Error = Error(error, null) };
+    public static LoadReport Failed(LoadNode load, Checkpoint? checkpoint, Exception error, HiddenColumns hidden) =>
+        Of(load, LoadStatus.Failed, checkpoint, hidden) with { Error = Error(error, null, hidden) };
 
     /// <summary>An error as a report tells it.</summary>
-    public static ReportError Error(Exception error, Redactor? redactor)
+    public static ReportError Error(Exception error, Redactor? redactor, HiddenColumns hidden)
     {
         var known = error as EtlException ?? DiskFull(error);
-        var message = known?.Message ?? $"{error.GetType().Name}: {error.Message}";
-        return new ReportError(known?.Code, redactor?.Redact(message) ?? message, known?.Hint, error.Data[Round.StageOf]?.ToString()?.Replace(GraphTyper.FirstHalf, "", StringComparison.Ordinal).Replace(ContractChecks.Node, "", StringComparison.Ordinal));
+        var said = RowMask.Message(hidden, known ?? error);
+        var message = known is null ? $"{error.GetType().Name}: {said}" : said;
+        return new ReportError(known?.Code, redactor?.Redact(message) ?? message, RowMask.Hint(hidden, known), error.Data[Round.StageOf]?.ToString()?.Replace(GraphTyper.FirstHalf, "", StringComparison.Ordinal).Replace(ContractChecks.Node, "", StringComparison.Ordinal));
     }
 
     // Whoever writes a file may meet it: the engine, DuckDB's spilling, a plugin. ENOSPC, and ERROR_DISK_FULL as an HRESULT.
@@ -80,14 +82,14 @@ internal static class ReportBuilder
         return new StageProfile(from, to, Math.Max(0, to - from - input - output), input, output, clock.SpilledBytes > 0 ? clock.SpilledBytes : null);
     }
 
-    private static LoadReport Of(LoadNode load, LoadStatus status, Checkpoint? checkpoint) => new()
+    private static LoadReport Of(LoadNode load, LoadStatus status, Checkpoint? checkpoint, HiddenColumns hidden) => new()
     {
         Stage = load.Id,
         Target = load.Plan.Target,
         Mode = Snake(load.Plan.Mode),
         Status = status,
         Epoch = checkpoint?.N,
-        Checkpoint = checkpoint is null ? null : CheckpointText.Describe(checkpoint),
+        Checkpoint = checkpoint is null ? null : CheckpointText.Describe(checkpoint, hidden),
     };
 
     private static string Snake(LoadMode mode) => mode == LoadMode.ReplacePartitions ? "replace_partitions" : mode.ToString().ToLowerInvariant();

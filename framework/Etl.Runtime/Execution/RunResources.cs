@@ -1,4 +1,5 @@
 using Apache.Arrow;
+using Etl.Runtime.Compilation;
 using Etl.Runtime.Definition;
 using Etl.Runtime.Reports;
 using Etl.Runtime.Sql;
@@ -36,6 +37,9 @@ internal sealed class RunResources : IAsyncDisposable
     public required Action<RunProgress> Progress { get; init; }
 
     public required FailPoints FailPoints { get; init; }
+
+    /// <summary>Columns whose values stand in no text.</summary>
+    public required HiddenColumns Hidden { get; init; }
 
     /// <summary>Tags of a stage's metrics.</summary>
     public required Func<string, StageTags> Tags { get; init; }

@@ -10,7 +10,8 @@ namespace Etl.Runtime.Testing;
 /// <param name="what">What holds the rows, for messages.</param>
 /// <param name="schema">Their columns.</param>
 /// <param name="key">Columns that pair rows; empty for none.</param>
-internal sealed class RowComparison(string what, Schema schema, IReadOnlyList<int> key)
+/// <param name="hides">Columns whose found values are not told; what the test expects, its author has written.</param>
+internal sealed class RowComparison(string what, Schema schema, IReadOnlyList<int> key, Predicate<string> hides)
 {
     /// <summary>What differs, in the order of the expected rows.</summary>
     /// <param name="expected">Rows as told.</param>
@@ -31,7 +32,7 @@ internal sealed class RowComparison(string what, Schema schema, IReadOnlyList<in
             foreach (var cell in expected[i].Cells.Where(c => !Cell.Same(c.Value, row[c.Column])))
             {
                 var field = schema.FieldsList[cell.Column];
-                yield return new TestDifference(cell.Span, $"{what}, row {Name(expected[i], row)}: {field.Name} is {Cell.Format(row[cell.Column], field.DataType)}, expected {Cell.Format(cell.Value, field.DataType)}");
+                yield return new TestDifference(cell.Span, $"{what}, row {Name(expected[i], row)}: {field.Name} is {Found(cell.Column, row[cell.Column])}, expected {Cell.Format(cell.Value, field.DataType)}");
             }
         }
 
@@ -96,12 +97,14 @@ internal sealed class RowComparison(string what, Schema schema, IReadOnlyList<in
     private string Name(ExpectedRow expected, object?[] found)
     {
         var same = (TellsKey(expected) ? key : [.. expected.Cells.Where(c => Cell.Same(c.Value, found[c.Column])).Select(c => c.Column).Take(2)]).ToList();
-        return string.Join(", ", same.Select(c => $"{schema.FieldsList[c].Name} = {Cell.Format(found[c], schema.FieldsList[c].DataType)}"));
+        return string.Join(", ", same.Select(c => $"{schema.FieldsList[c].Name} = {Found(c, found[c])}"));
     }
 
     private string Text(ExpectedRow row) => row.Cells.Count == 0 ? "{ }" : $"{{ {string.Join(", ", row.Cells.Select(c => Text(c.Column, c.Value)))} }}";
 
-    private string Text(object?[] row) => $"{{ {string.Join(", ", row.Select((value, i) => (value, i)).Where(c => c.value is not null).Select(c => Text(c.i, c.value)))} }}";
+    private string Text(object?[] row) => $"{{ {string.Join(", ", row.Select((value, i) => (value, i)).Where(c => c.value is not null).Select(c => $"{schema.FieldsList[c.i].Name}: {Found(c.i, c.value)}"))} }}";
+
+    private string Found(int column, object? value) => value is not null && hides(schema.FieldsList[column].Name) ? Redactor.Mask : Cell.Format(value, schema.FieldsList[column].DataType);
 
     private string Text(int column, object? value) => $"{schema.FieldsList[column].Name}: {Cell.Format(value, schema.FieldsList[column].DataType)}";
 }

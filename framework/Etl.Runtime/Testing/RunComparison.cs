@@ -30,7 +30,7 @@ internal sealed class RunComparison(BoundRun expected, TestedRun run, CompiledPi
             var schema = new RowSchema(target.Schema);
             // Where rows are only added, a key comes more than once.
             var key = target.Load.Plan.Mode is LoadMode.Append or LoadMode.Changes ? [] : target.Load.Plan.Key.Count > 0 ? target.Load.Plan.Key : target.Load.Schema.Key;
-            differences.AddRange(new RowComparison(target.Load.Id, target.Schema, [.. key.Select(schema.Index)]).Compare(target.Rows, targets[target.Load.Id].Rows, target.Span));
+            differences.AddRange(new RowComparison(target.Load.Id, target.Schema, [.. key.Select(schema.Index)], c => pipeline.Hidden.Hides(target.Load.Id, c)).Compare(target.Rows, targets[target.Load.Id].Rows, target.Span));
         }
 
         differences.AddRange(await LettersAsync(cancel));
@@ -67,7 +67,7 @@ internal sealed class RunComparison(BoundRun expected, TestedRun run, CompiledPi
             var found = await run.LettersAsync(stage, schema, cancel);
             foreach (var rule in letters.Where(l => l.Stage == stage).Select(l => l.Rule).Concat(found.Select(f => f.Rule)).Distinct())
             {
-                differences.AddRange(new RowComparison($"dead letters of {stage}.{rule}", schema, []).Compare(
+                differences.AddRange(new RowComparison($"dead letters of {stage}.{rule}", schema, [], c => pipeline.Hidden.Hides(stage, c)).Compare(
                     [.. letters.Where(l => l.Stage == stage && l.Rule == rule).Select(l => l.Row)], [.. found.Where(f => f.Rule == rule).Select(f => f.Row)], Written.DeadLetters!.Span));
             }
         }

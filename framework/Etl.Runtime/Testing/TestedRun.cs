@@ -17,7 +17,9 @@ internal sealed class TestedRun
     private readonly PipelineExecution _execution;
     private readonly Exception? _error;
 
-    private TestedRun(PipelineExecution execution, Exception? error) => (_execution, _error) = (execution, error);
+    private readonly HiddenColumns _hidden;
+
+    private TestedRun(PipelineExecution execution, Exception? error, HiddenColumns hidden) => (_execution, _error, _hidden) = (execution, error, hidden);
 
     /// <summary>How it ended.</summary>
     public RunStatus Status => _error switch
@@ -28,7 +30,7 @@ internal sealed class TestedRun
     };
 
     /// <summary>Why; null when it went well.</summary>
-    public ReportError? Error => _error is null ? null : ReportBuilder.Error(_error, null);
+    public ReportError? Error => _error is null ? null : ReportBuilder.Error(_error, null, _hidden);
 
     /// <summary>How the rules came out.</summary>
     public IReadOnlyList<RuleResult> Rules => _execution.Rules;
@@ -62,17 +64,18 @@ internal sealed class TestedRun
             Connections = new Dictionary<string, IConnection>(),
             Hash = compiled.Hash,
             Rows = compiled.Rows,
+            Hidden = compiled.Hidden,
         };
         var execution = new PipelineExecution(pipeline, new RunSettings { RunId = run, Memory = compiled.Project.Settings.Memory, Time = new FixedClock(clock), RunDate = (DateOnly)compiled.Definition.Parameters["run_date"] });
         try
         {
             await execution.RunAsync(cancel);
-            return new TestedRun(execution, null);
+            return new TestedRun(execution, null, compiled.Hidden);
         }
         // Whatever ends the run is what came of it: the test says whether it was expected.
         catch (Exception e) when (!cancel.IsCancellationRequested)
         {
-            return new TestedRun(execution, e);
+            return new TestedRun(execution, e, compiled.Hidden);
         }
     }
 

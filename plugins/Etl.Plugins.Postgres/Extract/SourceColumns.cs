@@ -45,8 +45,7 @@ internal static class SourceColumns
             fields.Add(new Field(RowSchema.OpColumn, StringType.Default, false));
         }
 
-        var schema = new RowSchema(new Schema(fields, null));
-        return schema with { Key = key.All(k => schema.Index(k) >= 0) ? key : [] };
+        return contract.RowsOf(fields, key);
     }
 
     private static void RequireCursor(DataContract contract, PostgresIncrementalOptions incremental)

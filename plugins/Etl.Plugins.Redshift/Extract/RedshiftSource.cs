@@ -54,9 +54,7 @@ internal sealed class RedshiftSource(RedshiftConnection connection, PluginContex
             fields.Add(new Field(RowSchema.OpColumn, StringType.Default, false));
         }
 
-        var schema = new RowSchema(new Schema(fields, null));
-        var key = incremental?.Key ?? contract.PrimaryKey;
-        return schema with { Key = key.All(k => schema.Index(k) >= 0) ? key : [] };
+        return contract.RowsOf(fields, incremental?.Key ?? contract.PrimaryKey);
     }
 
     /// <summary>Unloads what is new. ETL4639: the stored position is of another source; ETL4686: rows would come twice and may come only once.</summary>

@@ -116,7 +116,7 @@ public class ContractQualityTests
         Assert.That(files.Told, Is.EqualTo("""
             c.yaml:5:1: warning ETL1066: the standard has no key 'statuz' for a contract, and nothing obeys it. Did you mean 'status'? What is your own belongs into customProperties.
             c.yaml:11:5: warning ETL1066: the standard has no key 'grain' for a table, and nothing obeys it. What is your own belongs into customProperties.
-            c.yaml:14:41: warning ETL1066: the standard has no key 'requierd' for a column, and nothing obeys it. Did you mean 'required'? What is your own belongs into customProperties.
+            c.yaml:14:43: warning ETL1066: the standard has no key 'requierd' for a column, and nothing obeys it. Did you mean 'required'? What is your own belongs into customProperties.
             """));
     }
 }

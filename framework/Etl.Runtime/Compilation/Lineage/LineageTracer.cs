@@ -15,6 +15,15 @@ internal sealed class LineageTracer(CompiledPipeline pipeline, LineageSql sql)
         return new LineageTracer(pipeline, sql).Follow();
     }
 
+    /// <summary>What is known of the columns that leave each node.</summary>
+    public static IReadOnlyDictionary<string, Relation> Relations(CompiledPipeline pipeline)
+    {
+        using var sql = new LineageSql();
+        var tracer = new LineageTracer(pipeline, sql);
+        tracer.Follow();
+        return tracer._relations;
+    }
+
     private PipelineLineage Follow()
     {
         var loads = new List<LoadLineage>();
