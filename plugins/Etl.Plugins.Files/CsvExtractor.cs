@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using Apache.Arrow;
 using Apache.Arrow.Types;
 using Etl.Contracts;
@@ -78,20 +77,10 @@ public sealed class CsvExtractor(CsvExtractOptions options, IObjectStore store) 
     public async ValueTask<SourceDescription> DescribeSourceAsync(CancellationToken cancel)
     {
         var file = await _source.FirstAsync(cancel);
-        using var reader = new CsvReader(await FileContent.OpenAsync(store, file.Key, file.Size, options.Compression, cancel), CsvFormat.Of(options), file.Key);
-        do
-        {
-            if (reader.TryRead())
-            {
-                var names = Enumerable.Range(0, reader.Count).Select(i => options.Header
-                    ? Encoding.UTF8.GetString(reader.Value(i)).Trim()
-                    : string.Create(CultureInfo.InvariantCulture, $"column_{i + 1}")).ToList();
-                return names.Find(n => names.Count(o => o.Equals(n, StringComparison.OrdinalIgnoreCase)) > 1) is { } twice
-                    ? throw reader.Error(reader.Line, $"two columns are called '{twice}'")
-                    : new([.. names.Concat(FileSource.FolderNames(file, names)).Select(n => FileSource.Untyped(n, "text"))], HasTypes: false, []);
-            }
-        }
-        while (await reader.FillAsync(cancel));
-        throw reader.Error(1, "the file is empty, and its first line must name the columns");
+        var first = await CsvFile.HeaderAsync(store, file, options, cancel);
+        var names = options.Header ? first : [.. first.Select((_, i) => string.Create(CultureInfo.InvariantCulture, $"column_{i + 1}"))];
+        return names.FirstOrDefault(n => names.Count(o => o.Equals(n, StringComparison.OrdinalIgnoreCase)) > 1) is { } twice
+            ? throw new EtlException("ETL4540", $"{file.Key}:1: two columns are called '{twice}'", "Correct the file: without a contract each column needs a name of its own.")
+            : new([.. names.Concat(FileSource.FolderNames(file, names)).Select(n => FileSource.Untyped(n, "text"))], HasTypes: false, []);
     }
 }
