@@ -222,7 +222,7 @@ public sealed class ProfileTests
         var csv = new StringBuilder(Header).Append('\n');
         for (var i = 0; i < 240; i++)
         {
-            csv.Append(CultureInfo.InvariantCulture, $"{i + 1},{"ABCXYZKLM".Substring(i % 3 * 3, 3)}-{100 + (i * 7 % 120)},{((string[])["new", "paid", "sent"])[i % 3]},{i % 120 * 0.75m:0.00},{1 + (i % 9)},{i * 4:00000},");
+            csv.Append(CultureInfo.InvariantCulture, $"{i + 1},{((string[])["ABC", "XYZ", "KLM"])[i % 3]}-{100 + (i * 7 % 120)},{((string[])["new", "paid", "sent"])[i % 3]},{i % 120 * 0.75m:0.00},{1 + (i % 9)},{i * 4:00000},");
             csv.Append(CultureInfo.InvariantCulture, $"{(i % 10 == 0 ? "" : $"user{i}@example.com")},{((string[])["", "\"a, b\"", "\"two\nlines\"", "naïve"])[i % 4]},2026-03-{1 + (i % 28):00},2026-03-{1 + (i % 28):00}T10:00:{i % 60:00}Z,{(i % 5 == 0 ? "true" : "false")}\n");
         }
 
