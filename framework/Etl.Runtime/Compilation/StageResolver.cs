@@ -18,7 +18,12 @@ internal static class StageResolver
         var stages = new List<ResolvedStage>();
         foreach (var stage in definition.Stages)
         {
-            var contract = stage.Contract is null ? null : contracts?.GetValueOrDefault(stage.Id) ?? ReadContract(stage, bag);
+            var contract = stage.Contract is null ? null : ReadContract(stage, bag);
+            if (contract is not null && contracts?.GetValueOrDefault(stage.Id) is { } evolved)
+            {
+                contract = contract with { Contract = evolved };
+            }
+
             var component = Make(project, stage, factory, connections, redactor, bag);
             // Without its contract an extractor would only say once more that there is none.
             stages.Add(new ResolvedStage(stage, stage.Contract is not null && contract is null ? null : component, contract));

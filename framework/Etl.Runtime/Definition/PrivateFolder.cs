@@ -11,12 +11,14 @@ internal static class PrivateFolder
     }
 
     /// <summary>How to open a new file with rows in it, 0600 where the system has modes.</summary>
-    public static FileStreamOptions NewFile(int bufferSize) => new()
+    public static FileStreamOptions NewFile(int bufferSize)
     {
-        Mode = FileMode.Create,
-        Access = FileAccess.ReadWrite,
-        Share = FileShare.None,
-        BufferSize = bufferSize,
-        UnixCreateMode = OperatingSystem.IsWindows() ? null : UnixFileMode.UserRead | UnixFileMode.UserWrite,
-    };
+        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.ReadWrite, Share = FileShare.None, BufferSize = bufferSize };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        return options;
+    }
 }
