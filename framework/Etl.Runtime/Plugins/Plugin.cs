@@ -62,6 +62,11 @@ internal sealed class Plugin : IDisposable
 
     private Type Load(string typeName)
     {
+        if (_loader is null)
+        {
+            PluginDependencies.Require(Name, _assemblyPath);
+        }
+
         _loader ??= PluginLoader.CreateFromAssemblyFile(_assemblyPath, config =>
         {
             config.IsLazyLoaded = false;
