@@ -153,14 +153,6 @@ internal sealed partial class EtlApp(TimeProvider time) : IEtlApp
     public Task<DiagnosticPage?> ExplainAsync(Scope scope, string code, CancellationToken cancel) =>
         Task.FromResult(DiagnosticCatalog.Find(code));
 
-    public Task<string> PipelineSchemaAsync(Scope scope, CancellationToken cancel)
-    {
-        var factory = Factory(scope, null);
-        return Task.FromResult(JsonSchemaWriter.Pipeline(factory.Catalog.Components
-            .Where(c => c.Kind is ComponentKind.Extractor or ComponentKind.Transformer or ComponentKind.Loader)
-            .Select(c => new ComponentSchema(KindOf(c.Kind), c.Name, c.Summary, factory.OptionsType(c) is { } type ? OptionSet.For(type) : null))));
-    }
-
     public Task<LockedPlugins> LockPluginsAsync(Scope scope, CancellationToken cancel) => Guarded(async () =>
     {
         var project = PipelineRunner.OpenProject(Environment.CurrentDirectory, EnvironmentOf(scope));

@@ -47,8 +47,8 @@ internal interface IEtlApp : IAsyncDisposable
     /// <summary>The page of a diagnostic, of the framework or of a plugin; null when there is none.</summary>
     Task<DiagnosticPage?> ExplainAsync(Scope scope, string code, CancellationToken cancel);
 
-    /// <summary>The JSON Schema of a pipeline file with all plugins found.</summary>
-    Task<string> PipelineSchemaAsync(Scope scope, CancellationToken cancel);
+    /// <summary>The JSON Schema of a pipeline file with all plugins found; with a folder, with the plugins, connections, contracts and parameters of its project.</summary>
+    Task<string> PipelineSchemaAsync(Scope scope, string? folder, CancellationToken cancel);
 
     /// <summary>All components of all plugins, by kind and name; no plugin is loaded for it.</summary>
     /// <summary>Writes <c>plugins.lock</c> for the project of the current folder.</summary>

@@ -10,7 +10,14 @@ namespace Etl.Runtime.Definition;
 /// <param name="Name">Its name. Several may share one, for connections of different types.</param>
 /// <param name="Summary">A sentence.</param>
 /// <param name="Options">Its options; null when it has none.</param>
-public sealed record ComponentSchema(string Kind, string Name, string Summary, OptionSet? Options);
+public sealed record ComponentSchema(string Kind, string Name, string Summary, OptionSet? Options)
+{
+    /// <summary>Of a component that works through a connection, the types that it can use; null for others, and where that is not to be told.</summary>
+    public IReadOnlyCollection<string>? ConnectionTypes { get; init; }
+
+    /// <summary>Of a connection type, whether it keeps objects.</summary>
+    public bool IsStore { get; init; }
+}
 
 /// <summary>
 /// The JSON Schemas (draft 7) of pipeline and connection files, for editors. The same components give the same text, in
@@ -23,10 +30,12 @@ public static class JsonSchemaWriter
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, IndentSize = 2, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>The schema of pipeline files.</summary>
-    public static string Pipeline(IEnumerable<ComponentSchema> components)
+    /// <param name="components">What stages can name.</param>
+    /// <param name="project">The names of a project, for its own pipelines; null for any.</param>
+    public static string Pipeline(IEnumerable<ComponentSchema> components, ProjectNames? project = null)
     {
         var sorted = Sorted(components);
-        return Text(new JsonObject
+        var schema = new JsonObject
         {
             ["$schema"] = "http://json-schema.org/draft-07/schema#",
             ["title"] = "A pipeline of Etl.Framework",
@@ -50,7 +59,13 @@ public static class JsonSchemaWriter
                 ["policies"] = Described(OptionSchema.Of(OptionSet.For(typeof(Policies))), "What to do about failures and refused rows."),
                 ["tests"] = TestSchema.Tests(),
             },
-        });
+        };
+        if (project is not null)
+        {
+            new ProjectSchema(project, sorted).AddTo(schema);
+        }
+
+        return Text(schema);
     }
 
     /// <summary>The schema of <c>connections.yaml</c> and <c>connections.ENV.yaml</c>.</summary>

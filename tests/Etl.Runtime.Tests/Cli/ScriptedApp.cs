@@ -52,7 +52,7 @@ internal sealed class ScriptedApp : IEtlApp
 
     public Task<DiagnosticPage?> ExplainAsync(Scope scope, string code, CancellationToken cancel) => Reply<DiagnosticPage?>(scope, code);
 
-    public Task<string> PipelineSchemaAsync(Scope scope, CancellationToken cancel) => Reply<string>(scope, "schema");
+    public Task<string> PipelineSchemaAsync(Scope scope, string? folder, CancellationToken cancel) => Reply<string>(scope, "schema");
 
     public Task<LockedPlugins> LockPluginsAsync(Scope scope, CancellationToken cancel) => Reply<LockedPlugins>(scope, "lock");
 

@@ -7,12 +7,20 @@ internal static class SchemaCommand
 {
     private static readonly Option<FileInfo?> OutFile = new("--out") { Description = "Write it to this file instead.", HelpName = "FILE" };
 
+    private static readonly Option<DirectoryInfo?> For = new("--for") { Description = "The pipelines of this folder: with the plugins, connections, contracts and parameters of its project.", HelpName = "FOLDER" };
+
     public static Command Create(CliHost host)
     {
-        var command = new Command("schema", "Prints the JSON Schema of a pipeline file, with all plugins.") { OutFile, SharedOptions.Plugins };
+        var command = new Command("schema", "Prints the JSON Schema of a pipeline file, with all plugins.") { For, OutFile, SharedOptions.Environment, SharedOptions.Plugins };
         host.Handle(command, async call =>
         {
-            var schema = (await call.App.PipelineSchemaAsync(call.Scope, call.Cancel)).TrimEnd() + "\n";
+            var folder = call.Parse.GetValue(For);
+            if (folder is { Exists: false })
+            {
+                throw Invocation.Usage($"--for names '{folder}', which is no folder", "Name the folder that the pipelines are in.");
+            }
+
+            var schema = (await call.App.PipelineSchemaAsync(call.Scope, folder?.FullName, call.Cancel)).TrimEnd() + "\n";
             if (call.Parse.GetValue(OutFile) is { } file)
             {
                 await File.WriteAllTextAsync(file.FullName, schema, call.Cancel);
