@@ -178,6 +178,16 @@ public sealed class DocsTests
         }
     }
 
+    [Test]
+    public async Task A_contract_of_two_names_is_a_dependency()
+    {
+        using var project = DescribedShop();
+        project.Replace("connections.yaml", "connections:\n", "connections:\n  mart: { type: postgres, host: mart.example, database: dwh, user: reader, password: \"${DWH_PASSWORD}\" }\n");
+        project.Replace("totals.yaml", "extract: table\n    connection: dwh", "extract: table\n    connection: mart");
+        await project.RunAsync("docs");
+        Assert.That(project.Read($"{Pages}/README.md"), Does.Contain("  d_dwh_sales -. \"shop.sales\" .-> d_mart_sales\n  ".TrimEnd(' ')).And.Contain("| [mart:sales](datasets/mart.sales.md) | table on postgres | shop.sales | | [totals](pipelines/totals.md) |"));
+    }
+
     // Names of every kind of character, the same in each run.
     [Test]
     [Category("Integration")]

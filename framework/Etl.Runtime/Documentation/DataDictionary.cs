@@ -9,6 +9,7 @@ namespace Etl.Runtime.Documentation;
 internal sealed class DataDictionary
 {
     private readonly Dictionary<Dataset, DocumentedDataset> _datasets = [];
+    private readonly ILookup<DocumentedDataset, DocumentedContract> _contracts;
 
     public DataDictionary(Project project, IEnumerable<DocumentedPipeline> pipelines)
     {
@@ -28,8 +29,13 @@ internal sealed class DataDictionary
         }
 
         Datasets = [.. _datasets.Values.OrderBy(d => d.Dataset.Connection, StringComparer.Ordinal).ThenBy(d => d.Dataset.Name, StringComparer.Ordinal)];
-        Contracts = [.. Datasets.SelectMany(d => d.ContractFiles).Distinct().Select(f => new DocumentedContract(f, Contract(f), ContractNotes.Read(f), [.. Datasets.Where(d => d.ContractFiles.Contains(f))]))
-            .OrderBy(c => c.Id, StringComparer.Ordinal).ThenBy(c => c.File, StringComparer.Ordinal)];
+        Contracts =
+        [
+            .. Datasets.SelectMany(d => d.ContractFiles.Select(f => (Dataset: d, File: f))).GroupBy(d => d.File, d => d.Dataset)
+                .Select(f => new DocumentedContract(f.Key, Contract(f.Key, f), ContractNotes.Read(f.Key), [.. f]))
+                .OrderBy(c => c.Id, StringComparer.Ordinal).ThenBy(c => c.File, StringComparer.Ordinal),
+        ];
+        _contracts = Contracts.SelectMany(c => c.Datasets.Select(d => (d, c))).ToLookup(c => c.d, c => c.c);
     }
 
     public Project Project { get; }
@@ -47,7 +53,7 @@ internal sealed class DataDictionary
     public DocumentedDataset Of(StageDefinition stage, DocumentedPipeline pipeline) => _datasets[Dataset.AsWritten(stage, Project, pipeline.Id)];
 
     /// <summary>The contracts of a data set.</summary>
-    public IEnumerable<DocumentedContract> ContractsOf(DocumentedDataset dataset) => Contracts.Where(c => c.Datasets.Contains(dataset));
+    public IEnumerable<DocumentedContract> ContractsOf(DocumentedDataset dataset) => _contracts[dataset];
 
     private DocumentedDataset Known(StageDefinition stage, DocumentedPipeline pipeline)
     {
@@ -60,8 +66,9 @@ internal sealed class DataDictionary
         return known;
     }
 
-    private DataContract? Contract(string file) =>
-        Datasets.SelectMany(d => d.Readers).Select(r => r.Extract).FirstOrDefault(e => e.Stage.Contract == file)?.Contract ?? ContractReader.Read(file, new Diagnostics.DiagnosticBag());
+    // A load's contract is named and not read by the compiler.
+    private static DataContract? Contract(string file, IEnumerable<DocumentedDataset> datasets) =>
+        datasets.SelectMany(d => d.Readers).Select(r => r.Extract).FirstOrDefault(e => e.Stage.Contract == file)?.Contract ?? ContractReader.Read(file, new Diagnostics.DiagnosticBag());
 }
 
 /// <summary>A pipeline with what its page tells beside the plan.</summary>
