@@ -13,7 +13,8 @@ public sealed partial class CompilerTests
     private static readonly string[] Codes =
     [
         "ETL3010", "ETL3012", "ETL3014", "ETL3015", "ETL3040", "ETL3041", "ETL3042", "ETL3043", "ETL3044", "ETL3045", "ETL3046", "ETL3047", "ETL3049",
-        "ETL3050", "ETL3051", "ETL3052", "ETL3053", "ETL3054", "ETL3055", "ETL3056", "ETL3060",
+        "ETL3050", "ETL3051", "ETL3052", "ETL3053", "ETL3054", "ETL3055", "ETL3056", "ETL3060", "ETL1021", "ETL1053", "ETL1055", "ETL3004", "ETL3005", "ETL3006", "ETL3021",
+        "ETL3065", "ETL3103", "ETL3104", "ETL3105", "ETL3109", "ETL3110", "ETL3122", "ETL4503", "ETL4505", "ETL4520", "ETL4541", "ETL4543",
     ];
 
     [TestCase("", 0, "warning ETL3053")]

@@ -47,6 +47,7 @@ internal static class CommandLine
         PlanCommand.Create(host),
         DiffCommand.Create(host),
         LineageCommand.Create(host),
+        DocsCommand.Create(host),
         ExplainCommand.Create(host),
         NewCommand.Create(host),
         ContractCommand.Create(host),

@@ -150,6 +150,19 @@ internal sealed partial class EtlApp(TimeProvider time) : IEtlApp
             [.. within.Select(p => Path.Combine(folder, p)).Where(p => Path.Exists(p)).SelectMany(PipelineFiles).Select(f => Path.GetRelativePath(folder, Path.GetFullPath(f)).Replace('\\', '/')).Distinct()];
     });
 
+    public Task<DocumentedProject> DocumentAsync(Scope scope, string path, string? folder, bool @checked, CancellationToken cancel) => Guarded(() =>
+    {
+        if (!Path.Exists(path))
+        {
+            throw new EtlException("ETL6040", $"there is no folder '{path}'", "Name the folder of a project.");
+        }
+
+        var project = PipelineRunner.OpenProject(path, EnvironmentOf(scope));
+        var files = PipelineFiles(project.Folder).Where(f => ProjectReader.FolderOf(f) == project.Folder).ToList();
+        var pages = Path.GetFullPath(folder ?? Path.Combine(project.Folder, "docs", "dictionary"));
+        return new PipelineDocumenter(Runner(scope), _redactor, time).DocumentAsync(project, files, pages, Path.GetRelativePath(Environment.CurrentDirectory, pages).Replace('\\', '/'), @checked, cancel);
+    });
+
     public Task<DiagnosticPage?> ExplainAsync(Scope scope, string code, CancellationToken cancel) =>
         Task.FromResult(DiagnosticCatalog.Find(code));
 

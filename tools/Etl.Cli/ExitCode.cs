@@ -40,12 +40,12 @@ internal static class ExitCode
 
     public static int Of(EtlException error) => Of(error.Code);
 
-    /// <summary>1xxx to 3xxx, 460x, 4640, 466x and 602x are about what a person wrote, and 5xxx about the plugins that were given; 5020 is found in a run.</summary>
+    /// <summary>1xxx to 3xxx, 460x, 4640, 466x, 602x and 6040 to 6042 are about what a person wrote, and 5xxx about the plugins that were given; 5020 is found in a run.</summary>
     private static int Of(string code) => code switch
     {
         LeaseHeld => AlreadyRunning,
         _ when int.TryParse(code.AsSpan(code.StartsWith("ETL", StringComparison.Ordinal) ? 3 : 0), NumberStyles.None, CultureInfo.InvariantCulture, out var number) =>
-            number is (>= 1000 and < 4000) or (>= 4600 and < 4610) or 4640 or (>= 4660 and < 4670) or (>= 6020 and < 6030) or (>= 5000 and < 6000 and not 5020) ? InvalidInput : Failed,
+            number is (>= 1000 and < 4000) or (>= 4600 and < 4610) or 4640 or (>= 4660 and < 4670) or (>= 6020 and < 6030) or (>= 6040 and < 6043) or (>= 5000 and < 6000 and not 5020) ? InvalidInput : Failed,
         _ => Failed,
     };
 }

@@ -1,4 +1,5 @@
 using Etl.Contracts;
+using Etl.Runtime;
 using Etl.Runtime.Compilation.Diff;
 using Etl.Runtime.Compilation.Online;
 using Etl.Runtime.Diagnostics;
@@ -37,6 +38,9 @@ internal interface IEtlApp : IAsyncDisposable
 
     /// <summary>Compiles pipelines (files, ids or folders) and writes where the columns of their targets come from; only of one column, or what that column bears on, for text.</summary>
     Task<string> LineageAsync(Scope scope, IReadOnlyList<string> pipelines, string format, string? column, bool downstream, CancellationToken cancel);
+
+    /// <summary>Writes the pages of a project's data dictionary, or only compares them; null for the folder is the project's own.</summary>
+    Task<DocumentedProject> DocumentAsync(Scope scope, string path, string? folder, bool @checked, CancellationToken cancel);
 
     /// <summary>Compares the repository's pipelines, or those of some paths, with a revision of git.</summary>
     Task<Comparison> DiffAsync(Scope scope, string reference, IReadOnlyList<string> paths, CancellationToken cancel);

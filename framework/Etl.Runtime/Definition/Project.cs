@@ -102,14 +102,11 @@ public sealed record ProjectSettings
 /// <summary>A time zone that exists, and checks that can be set.</summary>
 public sealed class ProjectSettingsRules : OptionsRules<ProjectSettings>
 {
-    // All that the compiler warns of.
-    private static readonly string[] Warnings = ["ETL1065", "ETL1066", "ETL3047", "ETL3049", "ETL3053", "ETL3121", "ETL3122"];
-
     /// <summary>The rules.</summary>
     public ProjectSettingsRules()
     {
         RuleFor(s => s.TimeZone).Must(zone => TimeZoneInfo.TryFindSystemTimeZoneById(zone, out _)).WithMessage("is not a known time zone.");
-        RuleFor(s => s.Checks).Must(checks => checks.Keys.All(Warnings.Contains))
-            .WithMessage($"has a code whose severity cannot be set. It can for what is a warning: {string.Join(", ", Warnings)}; an error stays one.");
+        RuleFor(s => s.Checks).Must(checks => checks.Keys.All(DiagnosticCatalog.Warnings.Contains))
+            .WithMessage(_ => $"has a code whose severity cannot be set. It can for what is a warning: {string.Join(", ", DiagnosticCatalog.Warnings)}; an error stays one.");
     }
 }

@@ -29,7 +29,8 @@ public static class ProjectReader
         return new Project(folder, settings ?? new ProjectSettings(), connections, environment ?? Project.DefaultEnvironment) { Variables = values };
     }
 
-    private static string FolderOf(string path)
+    /// <summary>The folder of the project that a pipeline or a folder belongs to, absolute.</summary>
+    public static string FolderOf(string path)
     {
         var full = Path.GetFullPath(path);
         var start = Directory.Exists(full) ? full : Path.GetDirectoryName(full)!;

@@ -9,7 +9,7 @@ public sealed partial class LayeringTests
     // In the order in which a pipeline travels: a folder uses only those before it.
     private static readonly string[] Folders =
     [
-        "Diagnostics", "Yaml", "Telemetry", "Options", "Definition", "Reports", "Plugins", "Sql", "Parquet", "Compilation", "Ledger", "Execution", "Testing", "Scaffolding", "Profiling",
+        "Diagnostics", "Yaml", "Telemetry", "Options", "Definition", "Reports", "Plugins", "Sql", "Parquet", "Compilation", "Ledger", "Execution", "Testing", "Scaffolding", "Profiling", "Documentation",
     ];
 
     [Test]

@@ -46,6 +46,8 @@ internal sealed class ScriptedApp : IEtlApp
 
     public Task<string> LineageAsync(Scope scope, IReadOnlyList<string> pipelines, string format, string? column, bool downstream, CancellationToken cancel) => Reply<string>(scope, pipelines);
 
+    public Task<DocumentedProject> DocumentAsync(Scope scope, string path, string? folder, bool @checked, CancellationToken cancel) => Reply<DocumentedProject>(scope, (path, folder, @checked));
+
     public Task<string> ExecuteAsync(Scope scope, string connection, string file, CancellationToken cancel) => Reply<string>(scope, (connection, file));
 
     public Task<SourceProfile> ProfileAsync(Scope scope, ProfileRequest request, CancellationToken cancel) => Reply<SourceProfile>(scope, request);

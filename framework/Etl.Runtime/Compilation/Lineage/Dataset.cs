@@ -9,17 +9,29 @@ namespace Etl.Runtime.Compilation.Lineage;
 public sealed record Dataset(string? Connection, string Name)
 {
     /// <summary>What an extract or load stage reads or writes; a query is its stage's own.</summary>
-    public static Dataset Of(StageDefinition stage, Project project)
+    public static Dataset Of(StageDefinition stage, Project project) => Of(stage, project, s => s.Value, stage.Id);
+
+    /// <summary>
+    /// The same for who reads of it, on whatever day and machine: with references and templates as they are written, without a load's folders for
+    /// parts (<c>{year}/{month}</c>), and with the pipeline before a query's stage.
+    /// </summary>
+    public static Dataset AsWritten(StageDefinition stage, Project project, string pipeline)
     {
-        var table = Text(stage.With["table"]);
-        var schema = stage.Connection is not null && project.Connections.TryGetValue(stage.Connection, out var connection) ? Text(connection.With["schema"]) : null;
-        var name = table is null ? Text(stage.With["path"])?.TrimEnd('/') ?? stage.Id
-            : schema is null || table.Contains('.', StringComparison.Ordinal) ? table : $"{schema}.{table}";
-        return new Dataset(stage.Connection, name);
+        var dataset = Of(stage, project, s => s.Written, $"{pipeline}.{stage.Id}");
+        return stage.Kind == StageKind.Load && dataset.Name.IndexOf("/{", StringComparison.Ordinal) is > 0 and var parts && !dataset.Name.AsSpan(parts).StartsWith("/{{") ? dataset with { Name = dataset.Name[..parts] } : dataset;
     }
 
     /// <inheritdoc/>
     public override string ToString() => Connection is null ? Name : $"{Connection}:{Name}";
 
-    private static string? Text(YamlNode? node) => (node as YamlScalar)?.Value;
+    private static Dataset Of(StageDefinition stage, Project project, Func<YamlScalar, string> text, string query)
+    {
+        var table = Text(stage.With["table"]);
+        var schema = stage.Connection is not null && project.Connections.TryGetValue(stage.Connection, out var connection) ? Text(connection.With["schema"]) : null;
+        var name = table is null ? Text(stage.With["path"])?.TrimEnd('/') ?? query
+            : schema is null || table.Contains('.', StringComparison.Ordinal) ? table : $"{schema}.{table}";
+        return new Dataset(stage.Connection, name);
+
+        string? Text(YamlNode? node) => node is YamlScalar scalar ? text(scalar) : null;
+    }
 }

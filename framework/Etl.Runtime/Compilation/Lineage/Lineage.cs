@@ -97,6 +97,12 @@ public sealed record PipelineLineage(CompiledPipeline Pipeline, IReadOnlyList<Lo
     /// <summary>From the typed graph; nothing is connected.</summary>
     public static PipelineLineage Of(CompiledPipeline pipeline) => LineageTracer.Trace(pipeline);
 
+    /// <summary>Columns as they leave a transform stage, in its order; none for a stage that cannot be seen into.</summary>
+    public IReadOnlyList<ColumnLineage> ColumnsOf(string stage) => StageColumns(stage);
+
+    // Worked out when asked for: most who want a load's lineage do not want that of the stages before it.
+    internal Func<string, IReadOnlyList<ColumnLineage>> StageColumns { get; init; } = _ => [];
+
     /// <summary>What a source column bears on: a column of a load, or, where that is null, which rows the load has.</summary>
     public IEnumerable<(LoadLineage Load, ColumnLineage? Column, Influence Influence)> Downstream(string column, string? stage = null) =>
         from load in Loads

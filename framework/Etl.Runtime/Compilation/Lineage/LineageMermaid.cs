@@ -32,10 +32,10 @@ public static class LineageMermaid
         var text = new StringBuilder("flowchart LR\n");
         foreach (var ((dataset, columns), i) in boxes.Select((b, i) => (b, i)))
         {
-            text.Append("  subgraph d").Append(i.ToString(CultureInfo.InvariantCulture)).Append('[').Append(Label(dataset)).Append("]\n");
+            text.Append("  subgraph d").Append(i.ToString(CultureInfo.InvariantCulture)).Append('[').Append(MermaidLabel.Of(dataset)).Append("]\n");
             foreach (var (column, id) in columns)
             {
-                text.Append("    ").Append(id).Append('[').Append(Label(column)).Append("]\n");
+                text.Append("    ").Append(id).Append('[').Append(MermaidLabel.Of(column)).Append("]\n");
             }
 
             text.Append("  end\n");
@@ -51,6 +51,4 @@ public static class LineageMermaid
         columns.TryAdd(column, string.Create(CultureInfo.InvariantCulture, $"d{boxes.IndexOf(dataset)}c{columns.Count}"));
         return columns[column];
     }
-
-    private static string Label(string name) => $"\"{name.Replace("\"", "#quot;", StringComparison.Ordinal)}\"";
 }

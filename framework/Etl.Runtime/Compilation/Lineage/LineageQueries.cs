@@ -11,6 +11,7 @@ internal sealed class LineageQueries
     private readonly LineageExpressions _expressions;
     private readonly LineageTables _tables;
     private readonly IReadOnlyDictionary<string, IReadOnlyList<string>> _stages;
+    private readonly Dictionary<string, Relation> _followed = new(StringComparer.Ordinal);
 
     /// <summary>
     /// Over tables by name; <paramref name="stages"/> are the names of common table expressions whose columns are known, and
@@ -24,6 +25,9 @@ internal sealed class LineageQueries
         _stages = stages;
     }
 
+    /// <summary>The stages that were followed so far, by their names.</summary>
+    public IReadOnlyDictionary<string, Relation> Followed => _followed;
+
     /// <summary>A query's columns and rows. Throws <see cref="OpaqueSqlException"/> for what is not followed.</summary>
     public Relation Of(JsonObject node, LineageScope? outer, string? stage)
     {
@@ -33,7 +37,7 @@ internal sealed class LineageQueries
             var name = (string)cte!["key"]!;
             var query = cte["value"]!["query"]!["node"]!.AsObject();
             var isStage = outer is null && stage is null;
-            var relation = isStage ? Stage(name, query) : Of(query, outer, stage);
+            var relation = isStage ? _followed[name] = Stage(name, query) : Of(query, outer, stage);
             _tables.Add(name, cte["value"]!["aliases"] is JsonArray aliases ? relation.Named([.. aliases.Select(a => (string)a!)]) : relation);
         }
 

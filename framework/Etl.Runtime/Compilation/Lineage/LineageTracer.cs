@@ -8,6 +8,7 @@ namespace Etl.Runtime.Compilation.Lineage;
 internal sealed class LineageTracer(CompiledPipeline pipeline, LineageSql sql)
 {
     private readonly Dictionary<string, Relation> _relations = [];
+    private readonly Dictionary<string, Relation> _stages = [];
 
     public static PipelineLineage Trace(CompiledPipeline pipeline)
     {
@@ -39,13 +40,23 @@ internal sealed class LineageTracer(CompiledPipeline pipeline, LineageSql sql)
                 {
                     ExtractNode extract => Source(extract),
                     SegmentNode segment => Segment(segment),
-                    _ => Code((TransformNode)node),
+                    _ => _stages[node.Id] = Code((TransformNode)node),
                 };
             }
         }
 
-        return new PipelineLineage(pipeline, loads);
+        return new PipelineLineage(pipeline, loads) { StageColumns = Columns };
     }
+
+    // Where a query is not followed as a whole, nothing is known of the stages within.
+    private IReadOnlyList<ColumnLineage> Columns(string stage) =>
+        _stages.GetValueOrDefault(stage) is { } relation && pipeline.Rows.Schemas.TryGetValue(stage, out var schema) ? Columns(relation, schema) : [];
+
+    private IReadOnlyList<ColumnLineage> Columns(Relation relation, RowSchema schema) =>
+    [
+        .. schema.Names.Where(n => n != RowSchema.OpColumn).Select(n => (Name: n, Flow: relation.Find(n) ?? Flow.Constant(n)))
+            .Select(c => new ColumnLineage(c.Name, Ordered(c.Flow.Edges), InOrder(c.Flow.Stages), c.Flow.Opaque, c.Flow.Formula)),
+    ];
 
     // Where it is read from tells a source's column from that of another, not what the stage is called.
     private static Relation Source(ExtractNode extract)
@@ -78,7 +89,13 @@ internal sealed class LineageTracer(CompiledPipeline pipeline, LineageSql sql)
         {
             // Another default is another computation; the values that each run has of its own are not.
             var parameters = pipeline.Definition.Params.ToDictionary(p => p.Key, p => string.Create(CultureInfo.InvariantCulture, $"{p.Value.Type} {p.Value.Default}"));
-            var result = new LineageQueries(sql, inputs, stages, parameters).Of(sql.Parse(segment.Sql), null, null);
+            var queries = new LineageQueries(sql, inputs, stages, parameters);
+            var result = queries.Of(sql.Parse(segment.Sql), null, null);
+            foreach (var (stage, relation) in queries.Followed)
+            {
+                _stages[stage] = relation;
+            }
+
             return result.Find(Sql.Segment.VerdictColumn) is { } verdict ? result with { Rows = Flow.Of([result.Rows, Decides(verdict)], "verdict") } : result;
         }
         catch (OpaqueSqlException)
@@ -114,8 +131,7 @@ internal sealed class LineageTracer(CompiledPipeline pipeline, LineageSql sql)
         var key = load.Plan.Key.Select(k => input.Find(k)?.As(Influence.GroupBy)).OfType<Flow>().SelectMany(f => f.Edges);
         return new LoadLineage(
             load,
-            [.. load.Schema.Names.Where(n => n != RowSchema.OpColumn).Select(n => (Name: n, Flow: input.Find(n) ?? Flow.Constant(n)))
-                .Select(c => new ColumnLineage(c.Name, Ordered(c.Flow.Edges), InOrder(c.Flow.Stages), c.Flow.Opaque, c.Flow.Formula))],
+            Columns(input, load.Schema),
             Ordered(input.Rows.Edges.Union(key)),
             input.Rows.Formula);
     }
