@@ -11,7 +11,11 @@ namespace Etl.Plugins.Files;
 /// <param name="File">The key of its file; null when it had no rows.</param>
 /// <param name="From">The oldest epoch whose file still counts: 1, or that of the last replace.</param>
 /// <param name="TotalRows">Rows in all files that count.</param>
-internal sealed record FileCommit(Checkpoint Checkpoint, string? File, long From, long TotalRows);
+internal sealed record FileCommit(Checkpoint Checkpoint, string? File, long From, long TotalRows)
+{
+    /// <summary>What a loader of several files keeps of them; null for one file or none.</summary>
+    public JsonObject? Files { get; init; }
+}
 
 /// <summary>
 /// One object for each epoch, <c>_etl/checkpoint-KEY/%020d.json</c>, written only if absent: whoever writes number n owns it, and
@@ -19,7 +23,7 @@ internal sealed record FileCommit(Checkpoint Checkpoint, string? File, long From
 /// </summary>
 internal sealed class FileCommitLog(IObjectStore store, string path, CheckpointKey key)
 {
-    private readonly string _folder = $"{path}/_etl/checkpoint-{key.ShortName}/";
+    private readonly string _folder = $"{(path.Length == 0 ? "" : path + "/")}_etl/checkpoint-{key.ShortName}/";
 
     /// <summary>The newest commit, read for a run that takes the folder if <paramref name="request"/> is given; null before the first.</summary>
     public async ValueTask<FileCommit?> LastAsync(LoadRequest? request, CancellationToken cancel)
@@ -66,7 +70,7 @@ internal sealed class FileCommitLog(IObjectStore store, string path, CheckpointK
                 parse(json["checkpoint"]!.GetValue<string>()),
                 json["file"]?.GetValue<string>(),
                 json["from"]!.GetValue<long>(),
-                json["total_rows"]!.GetValue<long>());
+                json["total_rows"]!.GetValue<long>()) { Files = json["files"]?.AsObject() };
         }
         catch (Exception e) when (e is JsonException or NullReferenceException or InvalidOperationException or FormatException or ArgumentException)
         {
@@ -85,6 +89,11 @@ internal sealed class FileCommitLog(IObjectStore store, string path, CheckpointK
             ["from"] = commit.From,
             ["total_rows"] = commit.TotalRows,
         };
+        if (commit.Files is not null)
+        {
+            json["files"] = commit.Files.DeepClone();
+        }
+
         return store.PutIfAbsentAsync(KeyOf(commit.Checkpoint.N), Encoding.UTF8.GetBytes(json.ToJsonString()), cancel);
     }
 

@@ -12,9 +12,10 @@ public sealed class ParquetLoader : ILoader, IEpochHistory, ILakeMaintenance
     private readonly ParquetLoaderOptions _options;
     private readonly IObjectStore _store;
     private readonly PluginContext _context;
+    private readonly FolderLoad _folder;
 
     /// <summary>No I/O happens here.</summary>
-    public ParquetLoader(ParquetLoaderOptions options, IObjectStore store, PluginContext context) => (_options, _store, _context) = (options, store, context);
+    public ParquetLoader(ParquetLoaderOptions options, IObjectStore store, PluginContext context) => (_options, _store, _context, _folder) = (options, store, context, new(options, store, context));
 
     /// <inheritdoc/>
     public LoadPlan Describe(RowSchema input)
@@ -39,6 +40,11 @@ public sealed class ParquetLoader : ILoader, IEpochHistory, ILakeMaintenance
 
         var layout = PartitionLayout.Create(_options.Path, _options.PartitionBy, input);
         var schema = TableSchema.OfInput(input, _options.Mode, layout);
+        if (_options.Publish == PublishAs.Files)
+        {
+            return _folder.Describe(input, layout, schema);
+        }
+
         _ = ParquetColumn.Map(schema);
         var columns = string.Join(", ", schema.FieldsList.Select(f => $"{f.Name} {DeltaSchema.TypeName(f)}{(f.IsNullable ? "" : " not null")}"));
         _ = DeltaSchema.ToJson(schema);
@@ -58,11 +64,22 @@ public sealed class ParquetLoader : ILoader, IEpochHistory, ILakeMaintenance
     }
 
     /// <inheritdoc/>
-    public async ValueTask<Checkpoint?> ReadCheckpointAsync(CheckpointKey key, CancellationToken cancel) => (await LogOf(RootOfTable).ReadAsync(cancel)).CheckpointOf(key);
+    public async ValueTask<Checkpoint?> ReadCheckpointAsync(CheckpointKey key, CancellationToken cancel) =>
+        HasLog ? (await LogOf(RootOfTable).ReadAsync(cancel)).CheckpointOf(key) : await _folder.ReadCheckpointAsync(key, cancel);
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<Checkpoint> ReadEpochsAsync(CheckpointKey key, [EnumeratorCancellation] CancellationToken cancel)
     {
+        if (!HasLog)
+        {
+            await foreach (var epoch in _folder.ReadEpochsAsync(key, cancel))
+            {
+                yield return epoch;
+            }
+
+            yield break;
+        }
+
         foreach (var epoch in await LogOf(RootOfTable).ReadEpochsAsync(key, cancel))
         {
             yield return epoch;
@@ -73,6 +90,11 @@ public sealed class ParquetLoader : ILoader, IEpochHistory, ILakeMaintenance
     public async ValueTask<ILoadSession> OpenAsync(LoadRequest request, CancellationToken cancel)
     {
         var layout = PartitionLayout.Create(_options.Path, _options.PartitionBy, request.Schema);
+        if (!HasLog)
+        {
+            return await _folder.OpenAsync(request, layout, cancel);
+        }
+
         var log = LogOf(layout.Root);
         var table = await log.ReadAsync(cancel);
         var load = new LakeLoad(_options, request, layout);
@@ -88,6 +110,7 @@ public sealed class ParquetLoader : ILoader, IEpochHistory, ILakeMaintenance
     /// <inheritdoc/>
     public async ValueTask<LakeInspection> VerifyAsync(bool deep, CancellationToken cancel)
     {
+        RequireLog();
         var problems = new List<string>();
         var name = $"{_store.Root}{RootOfTable}";
         var table = await new LogCheck(LogOf(RootOfTable), new DeltaCheckpoints(_store, RootOfTable, TempFolder), problems).RunAsync(name, cancel);
@@ -97,14 +120,32 @@ public sealed class ParquetLoader : ILoader, IEpochHistory, ILakeMaintenance
     }
 
     /// <inheritdoc/>
-    public ValueTask<LakeClearance> VacuumAsync(TimeSpan retention, bool dryRun, CancellationToken cancel) => new LakeVacuum(_store, RootOfTable, LogOf(RootOfTable)).RunAsync(retention, dryRun, cancel);
+    public ValueTask<LakeClearance> VacuumAsync(TimeSpan retention, bool dryRun, CancellationToken cancel)
+    {
+        RequireLog();
+        return new LakeVacuum(_store, RootOfTable, LogOf(RootOfTable)).RunAsync(retention, dryRun, cancel);
+    }
 
     /// <inheritdoc/>
-    public ValueTask<LakeCompaction> CompactAsync(LakeCompactionRequest request, CancellationToken cancel) => new LakeCompactor(_store, RootOfTable, LogOf(RootOfTable), _options, _context, request).RunAsync(cancel);
+    public ValueTask<LakeCompaction> CompactAsync(LakeCompactionRequest request, CancellationToken cancel)
+    {
+        RequireLog();
+        return new LakeCompactor(_store, RootOfTable, LogOf(RootOfTable), _options, _context, request).RunAsync(cancel);
+    }
 
     private static string RunDateNote => $"{PartitionLayout.RunDateColumn} is the run's date; an epoch that was begun and killed keeps the date of its first attempt, unless --date says another.";
 
+    private bool HasLog => _options.Publish == PublishAs.Log;
+
     private string RootOfTable => PartitionLayout.RootOf(_options.Path);
+
+    private void RequireLog()
+    {
+        if (!HasLog)
+        {
+            throw new EtlException("ETL4566", $"{_store.Root}{RootOfTable} is a plain folder (publish: files), which has no log to look after", "Name a load with a log by --stage.");
+        }
+    }
 
     private string TempFolder => Path.Combine(_context.StateFolder, "tmp");
 

@@ -18,6 +18,10 @@ public sealed record ParquetLoaderOptions
     [Option("append adds rows; upsert keeps one row for each key; changes adds rows as a log of versions with _op and _etl_epoch; replace_partitions makes the touched partitions hold these rows and no others; replace does so with the whole table.")]
     public required LoadMode Mode { get; init; }
 
+    /// <summary>A table with a log, or bare files.</summary>
+    [Option("log keeps a table with Delta's log. files keeps a plain folder for readers that list it: files wait under _staging/, and when their epoch is committed take names that are of the epoch; a reader may see some of an epoch's files before the others.")]
+    public PublishAs Publish { get; init; } = PublishAs.Log;
+
     /// <summary>The key of upsert.</summary>
     [Option("Columns that identify a row; required for upsert.", Example = "[order_id]", Identifier = true)]
     public IReadOnlyList<string> Key { get; init; } = [];
@@ -51,6 +55,16 @@ public sealed record ParquetLoaderOptions
     public IReadOnlyList<string> AcceptLoss { get; init; } = [];
 }
 
+/// <summary>What readers of a lake find.</summary>
+public enum PublishAs
+{
+    /// <summary>A table with Delta's log.</summary>
+    Log,
+
+    /// <summary>A folder of files.</summary>
+    Files,
+}
+
 /// <summary>Compression of Parquet pages.</summary>
 public enum ParquetCompression
 {
@@ -79,6 +93,7 @@ public sealed class ParquetLoaderRules : OptionsRules<ParquetLoaderOptions>
         RuleFor(o => o.PartitionBy).Must((o, column) => o.Mode != LoadMode.ReplacePartitions || column is not null).WithMessage("is required for mode: replace_partitions.");
         RuleFor(o => o.PartitionBy).Must((o, column) => column is not null || !o.Path.Contains('{', StringComparison.Ordinal)).WithMessage("is required: path has placeholders.");
         RuleFor(o => o.Path).Must(path => PartitionLayout.FindFault(path) is null).WithMessage(o => PartitionLayout.FindFault(o.Path) ?? "");
+        RuleFor(o => o.Publish).Must((o, publish) => publish == PublishAs.Log || o.Mode != LoadMode.Upsert).WithMessage("is not for mode: upsert: without a log, no reader could tell the files that hold a row's newest version.");
         RuleFor(o => o.CheckpointEvery).Must(versions => versions >= 1).WithMessage("is at least 1.");
         RuleFor(o => o.TargetFileSize).Must(size => size.Bytes >= 1 << 20).WithMessage("is too small: 1MB is the least.");
     }

@@ -65,6 +65,9 @@ internal sealed partial class PartitionLayout
     /// <summary>The table's root: empty, or ending in '/'.</summary>
     public string Root { get; }
 
+    /// <summary>The folders below the root, with placeholders; empty, or ending in '/'.</summary>
+    public string Pattern => _pattern;
+
     /// <summary>The column that decides; null when all files lie in the root.</summary>
     public string? Column { get; }
 

@@ -38,6 +38,31 @@ public sealed class LakeCommandTests
     }
 
     [Test]
+    public async Task A_plain_folder_holds_each_row_once_after_runs_that_were_killed()
+    {
+        using var project = SmallShop.Project("duckdb", "keep");
+        project.Replace("orders.yaml", "{ path: \"orders/{year}/{month}/{day}/\", partition_by: day, mode: upsert, key: [id], on_excluded: keep }", "{ path: plain, partition_by: day, mode: changes, publish: files }");
+        var change = 0;
+        foreach (var point in new[] { "lake.file_sent", "files.before_commit", "files.after_commit", "files.file_placed@2", "files.placed", "files.replaced" })
+        {
+            var killed = await project.RunAtAsync($"{point}:kill", "run", "orders.yaml");
+            Assert.That(killed.ExitCode, Is.EqualTo(CliResult.Killed), killed.ToString());
+            await project.ReportAsync("run", "orders.yaml");
+            // The newest version of each key, which is no deletion.
+            const string Newest = "(SELECT * FROM read_parquet('lake/plain/day=*/*.parquet', hive_partitioning = false) QUALIFY row_number() OVER (PARTITION BY id ORDER BY _etl_epoch DESC) = 1)";
+            Rows.AreEqual(SmallShop.Warehouse(project, "duckdb"), project.DuckRows(null, $"SELECT {SmallShop.Line} FROM {Newest.Replace("lake/plain", project.PathOf("lake/plain"), StringComparison.Ordinal)} WHERE _op <> 'delete'"), point);
+            var doubled = project.DuckRows(null, $"SELECT id FROM read_parquet('{project.PathOf("lake/plain")}/day=*/*.parquet', hive_partitioning = false) GROUP BY id, _etl_epoch HAVING count(*) > 1");
+            Assert.That(doubled, Is.Empty, point);
+            Assert.That(Directory.Exists(project.PathOf("lake/plain/_staging")) ? Directory.GetFiles(project.PathOf("lake/plain/_staging"), "*", SearchOption.AllDirectories) : [], Is.Empty, point);
+            project.Sqlite("shop.db", SmallShop.Change(++change));
+        }
+
+        var refused = await project.RunAsync("lake", "compact", "orders.yaml");
+        Assert.That((refused.ExitCode, refused.Error), Is.EqualTo((1, refused.Error)));
+        Assert.That(refused.Error, Does.Contain("ETL4566").And.Contain("plain folder"));
+    }
+
+    [Test]
     public async Task A_compaction_that_is_killed_leaves_the_table_as_it_was_or_done_and_runs_go_on()
     {
         using var project = SmallShop.Project("duckdb");
