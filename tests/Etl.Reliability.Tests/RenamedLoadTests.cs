@@ -79,16 +79,17 @@ public sealed class RenamedLoadTests
         await events.GrowAsync(10);
         await events.SucceedAsync();
         await events.GrowAsync(20);
-        using var run = events.Project.StartAt("snapshot.taken:sleep:6", "run", Events.Pipeline);
+        using var run = events.Project.StartAt("snapshot.taken:pause", "run", Events.Pipeline);
         for (var attempt = 0; events.Project.SqliteRows("out/sqlite.db", "select 1 from _etl_checkpoint where lease_until > 0").Count == 0; attempt++)
         {
-            Assert.That(attempt, Is.LessThan(600), "the run did not take the lease");
+            Assert.That(attempt, Is.LessThan(3000), "the run did not take the lease");
             await Task.Delay(100);
         }
 
         Rename(events);
         var move = await events.Project.RunAsync(Move);
         Assert.That(move.ExitCode, Is.EqualTo(4), move.ToString());
+        await run.GoOnAsync();
         var ended = await run.EndAsync();
         Assert.That(ended.ExitCode, Is.Zero, ended.ToString());
         await MovedAsync(events);

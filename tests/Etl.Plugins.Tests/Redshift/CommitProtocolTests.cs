@@ -70,6 +70,7 @@ public sealed class CommitProtocolTests
     }
 
     [Test]
+    [Property("Fault", 41)]
     public async Task Two_pipelines_that_publish_to_one_table_at_the_same_time_both_succeed_as_error_1023_is_tried_again()
     {
         await using var warehouse = await Warehouse.StartAsync();
