@@ -15,18 +15,44 @@ internal sealed record FileCommit(Checkpoint Checkpoint, string? File, long From
 {
     /// <summary>What a loader of several files keeps of them; null for one file or none.</summary>
     public JsonObject? Files { get; init; }
+
+    /// <summary>The load that goes on from here, which is <see cref="Checkpoint"/>'s; null for an epoch of the log's own load.</summary>
+    public string? MovedTo { get; init; }
 }
 
 /// <summary>
 /// One object for each epoch, <c>_etl/checkpoint-KEY/%020d.json</c>, written only if absent: whoever writes number n owns it, and
 /// everybody else who tried has lost. Never deleted, or a number could be taken twice.
+/// <para>
+/// A load that is renamed goes on in the log of its new key. The last entry of the old one says so: that one object is the move, so it is whole or absent. From then on the
+/// epochs up to it are the new key's, and whatever a run under the new key committed below its number, before it could know, is void.
+/// </para>
 /// </summary>
 internal sealed class FileCommitLog(IObjectStore store, string path, CheckpointKey key)
 {
-    private readonly string _folder = $"{(path.Length == 0 ? "" : path + "/")}_etl/checkpoint-{key.ShortName}/";
+    private const string Folders = "_etl/checkpoint-";
 
-    /// <summary>The newest commit, read for a run that takes the folder if <paramref name="request"/> is given; null before the first.</summary>
+    private readonly string _folder = $"{Below(path)}{Folders}{key.ShortName}/";
+    private (FileCommitLog Log, long N)? _before;
+    private bool _looked;
+
+    /// <summary>The load's key, and those that it had before.</summary>
+    public async ValueTask<IReadOnlyList<CheckpointKey>> NamesAsync(CancellationToken cancel) =>
+        await BeforeAsync(cancel) is { } before ? [key, .. await before.Log.NamesAsync(cancel)] : [key];
+
+    /// <summary>
+    /// The newest commit, read for a run that takes the folder if <paramref name="request"/> is given; null before the first. ETL4546: the load goes on under another name.
+    /// </summary>
     public async ValueTask<FileCommit?> LastAsync(LoadRequest? request, CancellationToken cancel)
+    {
+        _looked = false;
+        var last = await NewestAsync(request, cancel);
+        return last?.MovedTo is not { } to || to == key.ToString() ? last
+            : request is null ? null
+            : throw new EtlException("ETL4546", $"{key} was moved to {to}, which goes on with the files in {store.Root}{path}", "Give the load another name, or another path.");
+    }
+
+    private async ValueTask<FileCommit?> NewestAsync(LoadRequest? request, CancellationToken cancel)
     {
         // A listing may lag behind: it says where to start looking, and asking for the next number says where to stop.
         var n = 0L;
@@ -38,6 +64,7 @@ internal sealed class FileCommitLog(IObjectStore store, string path, CheckpointK
             }
         }
 
+        n = Math.Max(n, (await BeforeAsync(cancel))?.N ?? 0);
         var last = n == 0 ? null : await ReadAsync(n, request, cancel);
         while (await ReadAsync(n + 1, request, cancel) is { } next)
         {
@@ -54,7 +81,11 @@ internal sealed class FileCommitLog(IObjectStore store, string path, CheckpointK
     /// <summary>The same as history: one whose checkpoint is damaged too.</summary>
     public ValueTask<FileCommit?> ReadKeptAsync(long n, CancellationToken cancel) => ReadAsync(n, text => Checkpoint.ParseKept(text, key, n), cancel);
 
-    private async ValueTask<FileCommit?> ReadAsync(long n, Func<string, Checkpoint> parse, CancellationToken cancel)
+    // What was before a move is in the log of then.
+    private async ValueTask<FileCommit?> ReadAsync(long n, Func<string, Checkpoint> parse, CancellationToken cancel) =>
+        await BeforeAsync(cancel) is { } before && n <= before.N ? await before.Log.ReadAsync(n, parse, cancel) : await ReadOwnAsync(n, parse, cancel);
+
+    private async ValueTask<FileCommit?> ReadOwnAsync(long n, Func<string, Checkpoint> parse, CancellationToken cancel)
     {
         await using var stream = await store.GetAsync(KeyOf(n), cancel);
         if (stream is null)
@@ -70,7 +101,11 @@ internal sealed class FileCommitLog(IObjectStore store, string path, CheckpointK
                 parse(json["checkpoint"]!.GetValue<string>()),
                 json["file"]?.GetValue<string>(),
                 json["from"]!.GetValue<long>(),
-                json["total_rows"]!.GetValue<long>()) { Files = json["files"]?.AsObject() };
+                json["total_rows"]!.GetValue<long>())
+            {
+                Files = json["files"]?.AsObject(),
+                MovedTo = json["moved_to"]?.GetValue<string>(),
+            };
         }
         catch (Exception e) when (e is JsonException or NullReferenceException or InvalidOperationException or FormatException or ArgumentException)
         {
@@ -94,6 +129,12 @@ internal sealed class FileCommitLog(IObjectStore store, string path, CheckpointK
             json["files"] = commit.Files.DeepClone();
         }
 
+        if (commit.MovedTo is not null)
+        {
+            json["moved_from"] = key.ToString();
+            json["moved_to"] = commit.MovedTo;
+        }
+
         return store.PutIfAbsentAsync(KeyOf(commit.Checkpoint.N), Encoding.UTF8.GetBytes(json.ToJsonString()), cancel);
     }
 
@@ -101,5 +142,62 @@ internal sealed class FileCommitLog(IObjectStore store, string path, CheckpointK
     public ValueTask DiscardUnfinishedAsync(long taken, CancellationToken cancel) =>
         store.DiscardUnfinishedAsync(_folder, stored => string.CompareOrdinal(stored.Key, KeyOf(taken)) <= 0, cancel);
 
+    // The log that this load goes on from, with the number of its last entry; asked for once, and again by who takes the folder.
+    private async ValueTask<(FileCommitLog Log, long N)?> BeforeAsync(CancellationToken cancel)
+    {
+        if (_looked)
+        {
+            return _before;
+        }
+
+        var newest = new Dictionary<string, long>(StringComparer.Ordinal);
+        await foreach (var (listed, _, _) in store.ListAsync($"{Below(path)}{Folders}", cancel))
+        {
+            var folder = listed[..(listed.LastIndexOf('/') + 1)];
+            if (folder != _folder && long.TryParse(Path.GetFileNameWithoutExtension(listed), NumberStyles.None, CultureInfo.InvariantCulture, out var n))
+            {
+                newest[folder] = Math.Max(n, newest.GetValueOrDefault(folder));
+            }
+        }
+
+        (_looked, _before) = (true, null);
+        foreach (var (folder, n) in newest)
+        {
+            if (await OldNameAsync($"{folder}{n:D20}.json", cancel) is { } name)
+            {
+                _before = (new FileCommitLog(store, path, name), n);
+            }
+        }
+
+        return _before;
+    }
+
+    // Of another load's entry no more is read than where it was moved to: it may be of a newer version.
+    private async ValueTask<CheckpointKey?> OldNameAsync(string entry, CancellationToken cancel)
+    {
+        await using var stream = await store.GetAsync(entry, cancel);
+        if (stream is null)
+        {
+            return null;
+        }
+
+        using var reader = new StreamReader(stream, Encoding.UTF8);
+        try
+        {
+            var json = JsonNode.Parse(await reader.ReadToEndAsync(cancel)) as JsonObject;
+            return json?["moved_to"]?.GetValue<string>() == key.ToString() && json["moved_from"]!.GetValue<string>().Split('/') is [var environment, var pipeline, var stage]
+                ? new CheckpointKey(environment, pipeline, stage)
+                : null;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or NullReferenceException)
+        {
+            // It is told to the load whose entry it is.
+            return null;
+        }
+    }
+
     private string KeyOf(long n) => string.Create(CultureInfo.InvariantCulture, $"{_folder}{n:D20}.json");
+
+    // A prefix of keys; the store's root has none.
+    private static string Below(string path) => path.Length == 0 ? "" : path + "/";
 }

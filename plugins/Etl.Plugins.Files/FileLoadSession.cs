@@ -8,7 +8,7 @@ namespace Etl.Plugins.Files;
 /// One run's hold on one folder. Rows are staged in a local file; publishing puts it beside the others under a name of its own,
 /// then writes the checkpoint of the next number, which nobody else can.
 /// </summary>
-internal sealed class FileLoadSession(IObjectStore store, LoadFormat format, FileLoadOptions options, LoadRequest request, FileCommitLog log, FileCommit? last, IReadOnlyList<string> lost, string spoolFolder) : ILoadSession
+internal sealed class FileLoadSession(IObjectStore store, LoadFormat format, FileLoadOptions options, LoadRequest request, FileCommitLog log, FileCommit? last, IReadOnlyList<string> lost, string spoolFolder) : IMovableLoadSession
 {
     private readonly SemaphoreSlim _turn = new(1, 1);
     private readonly string _spool = Path.Combine(spoolFolder, $"{request.Key.ShortName}-{Guid.NewGuid():N}.{format.Name}");
@@ -62,12 +62,13 @@ internal sealed class FileLoadSession(IObjectStore store, LoadFormat format, Fil
         var commit = new FileCommit(next, file, Replaces ? next.N : last?.From ?? 1, (Replaces ? 0 : last?.TotalRows ?? 0) + _rows);
         if (!await CommitAsync(commit, cancel) && !await ResolveAsync(next, cancel))
         {
-            if (file is not null)
-            {
-                await store.DeleteAsync(file, cancel);
-            }
+            throw await GiveUpAsync(file, string.Create(CultureInfo.InvariantCulture, $"another run has committed epoch {next.N} of {request.Key}"), cancel);
+        }
 
-            throw new FencedException(string.Create(CultureInfo.InvariantCulture, $"another run has committed epoch {next.N} of {request.Key}"));
+        // A move that was committed beside a first run has the number: what the run wrote is void.
+        if (next.N == 1 && (await new FileCommitLog(store, options.Path, next.Key).ReadAsync(1, null, cancel))?.Checkpoint.BatchId != next.BatchId)
+        {
+            throw await GiveUpAsync(file, $"{request.Key} goes on from a load that was moved to it meanwhile", cancel);
         }
 
         request.FailPoint($"{format.Name}.after_commit");
@@ -83,6 +84,29 @@ internal sealed class FileLoadSession(IObjectStore store, LoadFormat format, Fil
         }
 
         return new(_rows, 0, Replaces ? last?.TotalRows ?? 0 : 0, 0, detail);
+    }
+
+    public async ValueTask<bool> MoveAsync(Checkpoint next, CancellationToken cancel)
+    {
+        if (next.N != Fence || next.Fence != Fence)
+        {
+            throw new FencedException(string.Create(CultureInfo.InvariantCulture, $"{request.Key} may commit epoch {Fence} here, and not {next.N}"));
+        }
+
+        if (await new FileCommitLog(store, options.Path, next.Key).LastAsync(null, cancel) is not null)
+        {
+            return false;
+        }
+
+        request.FailPoint($"{format.Name}.before_commit");
+        var commit = new FileCommit(next, null, last?.From ?? 1, last?.TotalRows ?? 0) { MovedTo = next.Key.ToString() };
+        if (!await CommitAsync(commit, cancel) && !await ResolveAsync(next, cancel))
+        {
+            throw new FencedException(string.Create(CultureInfo.InvariantCulture, $"another run has committed epoch {next.N} of {request.Key}"));
+        }
+
+        request.FailPoint($"{format.Name}.after_commit");
+        return true;
     }
 
     public async ValueTask<bool> ResolveAsync(Checkpoint next, CancellationToken cancel) =>
@@ -132,6 +156,16 @@ internal sealed class FileLoadSession(IObjectStore store, LoadFormat format, Fil
         return key;
     }
 
+    private async ValueTask<FencedException> GiveUpAsync(string? file, string why, CancellationToken cancel)
+    {
+        if (file is not null)
+        {
+            await store.DeleteAsync(file, cancel);
+        }
+
+        return new FencedException(why);
+    }
+
     private async ValueTask<bool> CommitAsync(FileCommit commit, CancellationToken cancel)
     {
         try
@@ -148,14 +182,16 @@ internal sealed class FileLoadSession(IObjectStore store, LoadFormat format, Fil
     // still commit them, except those that a full refresh found without a checkpoint.
     private async ValueTask DeleteDeadFilesAsync(FileCommit commit, CancellationToken cancel)
     {
-        var prefix = EpochFileName.Prefix(options.Path, request.Key);
         var dead = new List<string>();
-        await foreach (var (key, _, _) in store.ListAsync(prefix, cancel))
+        foreach (var name in await log.NamesAsync(cancel))
         {
-            if (EpochFileName.EpochOf(key, options.Path, request.Key) is { } n
-                && (n < commit.From || (n == commit.Checkpoint.N && key != commit.File) || (Replaces && lost.Contains(key))))
+            await foreach (var (key, _, _) in store.ListAsync(EpochFileName.Prefix(options.Path, name), cancel))
             {
-                dead.Add(key);
+                if (EpochFileName.EpochOf(key, options.Path, name) is { } n
+                    && (n < commit.From || (n == commit.Checkpoint.N && key != commit.File) || (Replaces && lost.Contains(key))))
+                {
+                    dead.Add(key);
+                }
             }
         }
 
@@ -164,7 +200,7 @@ internal sealed class FileLoadSession(IObjectStore store, LoadFormat format, Fil
             await store.DeleteAsync(key, cancel);
         }
 
-        await store.DiscardUnfinishedAsync(prefix, stored => EpochFileName.EpochOf(stored.Key, options.Path, request.Key) <= commit.Checkpoint.N, cancel);
+        await store.DiscardUnfinishedAsync(EpochFileName.Prefix(options.Path, request.Key), stored => EpochFileName.EpochOf(stored.Key, options.Path, request.Key) <= commit.Checkpoint.N, cancel);
         await log.DiscardUnfinishedAsync(commit.Checkpoint.N, cancel);
     }
 }

@@ -11,7 +11,7 @@ namespace Etl.Reliability.Tests;
 /// </summary>
 public sealed partial class FaultMatrixTests
 {
-    private const int LeastAutomated = 58;
+    private const int LeastAutomated = 68;
 
     private static readonly string[] Faults =
     [

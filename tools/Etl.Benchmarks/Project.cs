@@ -117,9 +117,9 @@ internal sealed class Project
     }
 
     /// <summary>Runs <c>etl run</c> of a pipeline: what the process took, and its report.</summary>
-    public (Measurement Measurement, JsonNode Report) RunPipeline(string pipeline)
+    public (Measurement Measurement, JsonNode Report) RunPipeline(string pipeline, params string[] more)
     {
-        var (measurement, output) = Run("run", pipeline + ".yaml", "--output", "json", "--memory", Memory);
+        var (measurement, output) = Run(["run", pipeline + ".yaml", "--output", "json", "--memory", Memory, .. more]);
         return (measurement, JsonNode.Parse(output)!);
     }
 

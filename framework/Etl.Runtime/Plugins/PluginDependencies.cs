@@ -58,10 +58,8 @@ internal static class PluginDependencies
             return $"libraries has '{library.Name}' without type, serviceable or sha512";
         }
 
-        return targets.EnumerateObject().SelectMany(t => Packages(t.Value)).Select(FaultOfPackage).FirstOrDefault(f => f is not null);
+        return targets.EnumerateObject().SelectMany(t => t.Value.ValueKind == JsonValueKind.Object ? t.Value.EnumerateObject().Select(FaultOfPackage) : []).FirstOrDefault(f => f is not null);
     }
-
-    private static IEnumerable<JsonProperty> Packages(JsonElement target) => target.ValueKind == JsonValueKind.Object ? target.EnumerateObject() : [];
 
     private static string? FaultOfPackage(JsonProperty package)
     {

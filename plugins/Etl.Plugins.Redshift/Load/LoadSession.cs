@@ -5,7 +5,7 @@ using Npgsql;
 namespace Etl.Plugins.Redshift.Load;
 
 /// <summary>One run's hold on one table. See <see cref="ILoadSession"/>.</summary>
-internal sealed class LoadSession : IRefusingLoadSession
+internal sealed class LoadSession : IRefusingLoadSession, IMovableLoadSession
 {
     // How often a publish is tried again that error 1023 ended, before the run's own policy decides.
     private const int MostAttempts = 5;
@@ -16,7 +16,7 @@ internal sealed class LoadSession : IRefusingLoadSession
     private readonly IReadOnlyList<string> _key;
     private readonly LoadRequest _request;
     private readonly PluginContext _context;
-    private readonly LoadState _state;
+    private LoadState _state;
     private StagingTable? _staging;
     private LiveTable? _live;
 
@@ -97,10 +97,33 @@ internal sealed class LoadSession : IRefusingLoadSession
     }
 
     /// <inheritdoc/>
+    public async ValueTask<bool> MoveAsync(Checkpoint next, CancellationToken cancel)
+    {
+        await using var session = await _connection.OpenAsync(cancel);
+        try
+        {
+            await _state.BeginAsync(session, cancel);
+            await _state.RequireTurnAsync(session, next, Fence, cancel);
+            if (!await _state.MoveAsync(session, next, Fence, cancel))
+            {
+                return false;
+            }
+
+            await EndAsync(session, next);
+            _state = new LoadState(next.Key);
+            return true;
+        }
+        finally
+        {
+            await LoadState.RollbackAsync(session);
+        }
+    }
+
+    /// <inheritdoc/>
     public async ValueTask<bool> ResolveAsync(Checkpoint next, CancellationToken cancel)
     {
         await using var session = await _connection.OpenFreshAsync(cancel);
-        var committed = await _state.IsCommittedAsync(session, next.BatchId, cancel);
+        var committed = (next.Key == _request.Key || await _state.IsGoneAsync(session, cancel)) && await new LoadState(next.Key).IsCommittedAsync(session, next.BatchId, cancel);
         if (committed)
         {
             Checkpoint = next;
@@ -189,6 +212,12 @@ internal sealed class LoadSession : IRefusingLoadSession
             throw RedshiftErrors.OfRows(e, _table.ToString());
         }
 
+        await EndAsync(session, next);
+        return result;
+    }
+
+    private async ValueTask EndAsync(NpgsqlConnection session, Checkpoint next)
+    {
         _request.FailPoint("redshift.publish.before_commit");
         try
         {
@@ -196,7 +225,6 @@ internal sealed class LoadSession : IRefusingLoadSession
             await session.ExecuteAsync("END", CancellationToken.None);
             _request.Step("commit");
             _request.FailPoint("redshift.publish.after_commit");
-            return result;
         }
         catch (PostgresException e) when (e.Severity == "ERROR")
         {
@@ -205,7 +233,7 @@ internal sealed class LoadSession : IRefusingLoadSession
         }
         catch (Exception e)
         {
-            throw new CommitOutcomeUnknownException($"the commit of epoch {RedshiftTypes.Text(next.N)} of {_request.Key} to {_connection.Display} got no answer", e);
+            throw new CommitOutcomeUnknownException($"the commit of epoch {RedshiftTypes.Text(next.N)} of {next.Key} to {_connection.Display} got no answer", e);
         }
     }
 }

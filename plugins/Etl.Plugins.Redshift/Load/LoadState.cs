@@ -155,6 +155,33 @@ internal sealed class LoadState(CheckpointKey key)
             cancel, next.N, next.BatchId, fence, next.RunId, staged, result.Inserted, result.Updated, result.Deleted, result.Unchanged, json);
     }
 
+    /// <summary>
+    /// Gives both tables to the key of <paramref name="next"/>, by renaming them, and commits it there, in the transaction that <see cref="BeginAsync"/> began; false where that key has
+    /// something of its own. A place that a run made there without ever publishing is in nobody's way.
+    /// </summary>
+    public async ValueTask<bool> MoveAsync(NpgsqlConnection session, Checkpoint next, long fence, CancellationToken cancel)
+    {
+        var to = new LoadState(next.Key);
+        if (await ExistsAsync(session, "load_", next.Key, cancel))
+        {
+            await session.ExecuteAsync($"LOCK {to._load}", cancel);
+            if ((long)(await session.ScalarAsync($"SELECT (SELECT count(*) FROM {to._load} WHERE n > 0 OR lease_until > getdate()) + (SELECT count(*) FROM {to._epoch})", cancel))! > 0)
+            {
+                return false;
+            }
+
+            await session.ExecuteAsync($"DROP TABLE {to._load}", cancel);
+            await session.ExecuteAsync($"DROP TABLE {to._epoch}", cancel);
+        }
+
+        await session.ExecuteAsync($"ALTER TABLE {_load} RENAME TO {SqlText.Quote($"load_{next.Key.ShortName}")}", cancel);
+        await session.ExecuteAsync($"ALTER TABLE {_epoch} RENAME TO {SqlText.Quote($"epoch_{next.Key.ShortName}")}", cancel);
+        await session.ExecuteAsync(
+            $"UPDATE {to._load} SET environment = $1, pipeline = $2, stage = $3, lease_owner = NULL, lease_until = NULL", cancel, next.Key.Environment, next.Key.Pipeline, next.Key.Stage);
+        await to.CommitAsync(session, next, fence, 0, new PublishResult(0, 0, 0, 0), cancel);
+        return true;
+    }
+
     /// <summary>Whether an attempt is committed, also if later ones are too; waits for a commit that is not decided yet.</summary>
     public async ValueTask<bool> IsCommittedAsync(NpgsqlConnection session, string batchId, CancellationToken cancel)
     {
@@ -162,6 +189,24 @@ internal sealed class LoadState(CheckpointKey key)
         {
             await BeginAsync(session, cancel);
             return (long)(await session.ScalarAsync($"SELECT count(*) FROM {_epoch} WHERE batch_id = $1", cancel, batchId))! > 0;
+        }
+        finally
+        {
+            await RollbackAsync(session);
+        }
+    }
+
+    /// <summary>Whether the load's table has another name; waits for a move that is not decided yet.</summary>
+    public async ValueTask<bool> IsGoneAsync(NpgsqlConnection session, CancellationToken cancel)
+    {
+        try
+        {
+            await BeginAsync(session, cancel);
+            return false;
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedTable)
+        {
+            return true;
         }
         finally
         {
@@ -177,7 +222,9 @@ internal sealed class LoadState(CheckpointKey key)
     public async ValueTask ReleaseAsync(NpgsqlConnection session, long fence, CancellationToken cancel) =>
         await session.ExecuteAsync($"UPDATE {_load} SET lease_owner = NULL, lease_until = NULL WHERE fence = $1", cancel, fence);
 
-    private async ValueTask<bool> ExistsAsync(NpgsqlConnection session, string kind, CancellationToken cancel) =>
+    private ValueTask<bool> ExistsAsync(NpgsqlConnection session, string kind, CancellationToken cancel) => ExistsAsync(session, kind, key, cancel);
+
+    private static async ValueTask<bool> ExistsAsync(NpgsqlConnection session, string kind, CheckpointKey key, CancellationToken cancel) =>
         await LiveTable.FindAsync(session, new TableName(Schema, kind + key.ShortName), cancel) is not null;
 
     private static string Seconds(TimeSpan time) => $"interval '{RedshiftTypes.Text((long)Math.Ceiling(time.TotalSeconds))} seconds'";

@@ -8,8 +8,12 @@ internal sealed class Cli
 {
     private const int Killed = 137;
     private readonly string _dll;
+    private int _kills;
 
     private Cli(string dll) => _dll = dll;
+
+    /// <summary>Runs that were killed.</summary>
+    public int Kills => Volatile.Read(ref _kills);
 
     public static async Task<Cli> FindAsync()
     {
@@ -42,9 +46,13 @@ internal sealed class Cli
         var errors = run.StandardError.ReadToEndAsync();
         var report = await run.StandardOutput.ReadToEndAsync();
         await run.WaitForExitAsync();
-        return run.ExitCode == Killed && point is not null ? null
-            : report.Length > 0 ? JsonReport.Parse(report)
-            : throw new CounterexampleException($"exit {run.ExitCode}: {await errors}");
+        if (run.ExitCode == Killed && point is not null)
+        {
+            Interlocked.Increment(ref _kills);
+            return null;
+        }
+
+        return report.Length > 0 ? JsonReport.Parse(report) : throw new CounterexampleException($"exit {run.ExitCode}: {await errors}");
     }
 
     private static string[] Command(Reading reading) => reading switch

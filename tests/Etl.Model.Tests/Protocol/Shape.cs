@@ -37,7 +37,7 @@ internal sealed record Shape(string Name, bool SeesDeletions, IReadOnlyList<Targ
     public static Shape Late { get; } = new("late commits", true, [new SqliteTarget("table", Taking.Keep), new LakeTarget("changes", Taking.Changes)]);
 
     /// <summary>Two keyed tables without DuckDB's file, which costs as much as five other sequences.</summary>
-    public static Shape Tables { get; } = new("tables", true, [new SqliteTarget("table", Taking.Keep), new LakeTarget("lake", Taking.Delete)]);
+    public static Shape Tables { get; } = new("tables", true, [new SqliteTarget("table", Taking.Delete), new LakeTarget("lake", Taking.Delete)]);
 
     /// <summary>No query between the source and its targets.</summary>
     public static Shape Plain { get; } = new("plain", false, [new SqliteTarget("table", Taking.Keep), new CsvTarget("files", Taking.Append)]) { Refuses = false };

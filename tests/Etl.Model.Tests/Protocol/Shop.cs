@@ -21,12 +21,16 @@ internal sealed class Shop : IDisposable
 
     private readonly Cli? _cli;
 
+    private readonly TimeProvider _time;
+
     /// <param name="shape">The pipeline.</param>
     /// <param name="sabotage">What is to go wrong; null for nothing.</param>
     /// <param name="cli">Runs the pipeline in processes of their own, which are killed; null: in this one.</param>
-    public Shop(Shape shape, Sabotage? sabotage = null, Cli? cli = null)
+    /// <param name="time">The runs' clock; null for the system's.</param>
+    public Shop(Shape shape, Sabotage? sabotage = null, Cli? cli = null, TimeProvider? time = null)
     {
         _cli = cli;
+        _time = time ?? TimeProvider.System;
         _shape = shape;
         _sabotage = sabotage ?? Sabotage.None;
         _model = new ShopModel(shape);
@@ -385,7 +389,7 @@ internal sealed class Shop : IDisposable
             visit(point);
             sabotage.After(point);
         });
-        return new PipelineRunner([], TimeProvider.System) { Shared = LoadedPlugins.Catalog }.RunAsync(
+        return new PipelineRunner([], _time) { Shared = LoadedPlugins.Catalog }.RunAsync(
             new PipelineRunRequest(Path.Combine(_disk.Folder, "shop.yaml"))
             {
                 FullRefresh = reading == Reading.Everything,

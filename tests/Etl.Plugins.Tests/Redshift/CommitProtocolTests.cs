@@ -70,6 +70,7 @@ public sealed class CommitProtocolTests
     }
 
     [Test]
+    [Property("Fault", 41)]
     public async Task Two_pipelines_that_publish_to_one_table_at_the_same_time_both_succeed_as_error_1023_is_tried_again()
     {
         await using var warehouse = await Warehouse.StartAsync();
@@ -114,6 +115,48 @@ public sealed class CommitProtocolTests
             Task.Run(() => warehouse.LoadAsync(TableLoadMode.Append, [new(1)], stage: "one", loader: warehouse.Loader(TableLoadMode.Append, table: "one"), failPoint: p => Meet(p, firstIsIn, secondIsIn))),
             Task.Run(() => warehouse.LoadAsync(TableLoadMode.Append, [new(2)], stage: "two", loader: warehouse.Loader(TableLoadMode.Append, table: "two"), failPoint: p => Meet(p, secondIsIn, firstIsIn))));
         Assert.That(attempts, Is.EqualTo(2), "no error 1023");
+    }
+
+    [TestCase("redshift.publish.before_commit", false)]
+    [TestCase("redshift.publish.after_commit", true)]
+    public async Task A_load_that_is_renamed_keeps_checkpoint_and_audit_and_a_move_that_is_broken_off_happened_or_did_not(string point, bool happened)
+    {
+        await using var warehouse = await Warehouse.StartAsync();
+        await warehouse.LoadAsync(TableLoadMode.Append, [new(1)]);
+        var loader = warehouse.Loader(TableLoadMode.Append);
+        var old = Steps.Request(Order.Schema);
+        var key = old.Key with { Stage = "renamed" };
+        await using (var broken = (IMovableLoadSession)await loader.OpenAsync(old with { FailPoint = Stop(point) }, CancellationToken.None))
+        {
+            var next = Steps.Next(broken, old) with { Key = key };
+            Assert.That(async () => await broken.MoveAsync(next, CancellationToken.None), happened ? Throws.TypeOf<CommitOutcomeUnknownException>() : Throws.TypeOf<StoppedException>());
+            Assert.That(await broken.ResolveAsync(next, CancellationToken.None), Is.EqualTo(happened));
+        }
+
+        if (!happened)
+        {
+            await using var session = (IMovableLoadSession)await loader.OpenAsync(old, CancellationToken.None);
+            Assert.That(await session.MoveAsync(Steps.Next(session, old) with { Key = key }, CancellationToken.None), Is.True);
+        }
+
+        Assert.That(await loader.ReadCheckpointAsync(old.Key, CancellationToken.None), Is.Null);
+        var epochs = new List<(string Stage, long N)>();
+        await foreach (var epoch in loader.ReadEpochsAsync(key, CancellationToken.None))
+        {
+            epochs.Add((epoch.Key.Stage, epoch.N));
+        }
+
+        Assert.That(epochs, Is.EqualTo(new[] { (old.Key.Stage, 1L), ("renamed", 2L) }));
+        await using (var renamed = await loader.OpenAsync(old with { Key = key }, CancellationToken.None))
+        {
+            Assert.That((renamed.Checkpoint!.N, renamed.Fence), Is.EqualTo((2, happened ? 3 : 4)));
+        }
+
+        // Loaded under both names: nothing is moved.
+        await warehouse.LoadAsync(TableLoadMode.Append, [new(2)]);
+        await using var again = (IMovableLoadSession)await loader.OpenAsync(old, CancellationToken.None);
+        Assert.That(await again.MoveAsync(Steps.Next(again, old) with { Key = key }, CancellationToken.None), Is.False);
+        Assert.That((await loader.ReadCheckpointAsync(old.Key, CancellationToken.None))!.N, Is.EqualTo(1));
     }
 
     private static Action<string> Stop(string point) => p =>
