@@ -50,7 +50,7 @@ public sealed partial class MarkdownTests
         text =>
         {
             var block = Parse(Page(Markdown.Block("sql", text))).OfType<FencedCodeBlock>().Single();
-            Assert.That(Parse(Page(Markdown.Block("sql", text))).Count(), Is.EqualTo(2));
+            Assert.That(Parse(Page(Markdown.Block("sql", text))), Has.Exactly(2).Items);
             Assert.That(block.Lines.ToString().TrimEnd(), Is.EqualTo(string.Join('\n', text.ReplaceLineEndings("\n").TrimEnd('\n', ' ').Split('\n').Select(l => Unseen().Replace(l, " ").TrimEnd())).TrimEnd()));
         },
         iter: 10_000);

@@ -96,13 +96,13 @@ public sealed class ColumnTests
         Assert.That((rules.Unique.Count, rules.Accepted.Count, rules.Matches.Count, rules.Ranges.Count, rules.NotNull.Count), Is.EqualTo((0, 0, 0, 0, 1)));
     }
 
-    private static ColumnProfile Profile(IReadOnlyList<string?> values, string physicalType, bool find = true)
+    private static ColumnProfile Profile(string?[] values, string physicalType, bool find = true)
     {
         using var database = DuckDatabase.Open(null, new DuckSettings { Threads = 1 });
         using var connection = database.Connect();
         connection.Execute("CREATE TABLE t (c0 VARCHAR)");
         connection.Execute($"INSERT INTO t VALUES {string.Join(", ", values.Select(v => $"({(v is null ? "NULL" : SqlText.Literal(v))})"))}");
-        var column = new ColumnValues(connection, "t", "c0", StringType.Default, values.Count, CancellationToken.None);
+        var column = new ColumnValues(connection, "t", "c0", StringType.Default, values.Length, CancellationToken.None);
         return new ColumnProfiler(column, find ? new TypeFinder(column) : null).Profile(new ContractColumn(new Field("v", StringType.Default, true), physicalType, null, false, null));
     }
 }

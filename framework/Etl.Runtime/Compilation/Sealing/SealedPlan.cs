@@ -81,8 +81,8 @@ public sealed class SealedPlan
 
         try
         {
-            return json[SealMember] is JsonValue seal && seal.TryGetValue<string>(out var text) && text == SealOf(json)
-                ? new SealedPlan(path, json.Deserialize<Document>(Json)!)
+            return json[SealMember] is JsonValue seal && seal.TryGetValue<string>(out var text) && text == SealOf(json) && json.Deserialize<Document>(Json) is { } document && IsWhole(document)
+                ? new SealedPlan(path, document)
                 : throw Damaged(path, null);
         }
         catch (JsonException e)
@@ -113,6 +113,11 @@ public sealed class SealedPlan
         null => "null",
         _ => node.ToJsonString(),
     };
+
+    // What the types do not say. A seal can be made by anybody.
+    private static bool IsWhole(Document document) =>
+        document.Nodes.All(n => n is JsonObject && n["id"] is JsonValue id && id.TryGetValue<string>(out _)) && document.Nodes.Select(n => n!["id"]!.GetValue<string>()).Distinct().Count() == document.Nodes.Count
+        && new[] { document.Inputs.Files, document.Inputs.Plugins, document.Inputs.Connections, document.Inputs.Variables }.All(m => !m.ContainsValue(null!));
 
     private static string SealOf(JsonObject json) =>
         PlanInputs.Hash(Encoding.UTF8.GetBytes($"etl-plan-seal/{Version}\n{Canonical(new JsonObject(json.Where(m => m.Key != SealMember).Select(m => KeyValuePair.Create(m.Key, m.Value?.DeepClone()))))}"));
