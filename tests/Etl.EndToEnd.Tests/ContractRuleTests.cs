@@ -137,17 +137,19 @@ public sealed class ContractRuleTests
         using var project = Project("""
             - { name: id, logicalType: integer, primaryKey: true, customProperties: [{ property: arrowType, value: int64 }] }
                   - { name: name, logicalType: string, quality: [{ metric: nullValues, mustBe: 0 }] }
-                  - { name: email, logicalType: string }
-                  - { name: country, logicalType: string }
+                  - { name: email, logicalType: string, quality: [{ metric: nullValues, mustBeLessThan: 1, unit: percent }] }
+                  - { name: country, logicalType: string, quality: [{ metric: nullValues, mustBeLessThan: 2 }] }
+                quality: [{ metric: rowCount, mustBeGreaterThan: 1000 }]
             """);
         project.Write("people.yaml", Pipeline.Replace("    contract: out.contract.yaml\n", "", StringComparison.Ordinal) + """
 
             tests:
               - name: nobody without a name
-                given: { people: [{ id: 2, name: null }, { id: 3, name: Cas }] }
+                given: { people: [{ id: 2, name: null, email: null }, { id: 3, name: Cas, email: null }] }
                 expect:
                   warehouse: [{ id: 3 }]
                   dead_letters: [{ rule: nullValues_name, row: { id: 2 } }]
+                  rules: { rowCount: not_checked, nullValues_email: not_checked, nullValues_country: passed }
             """);
         var tested = await project.RunAsync("test", "people.yaml");
         Assert.That(tested.ExitCode, Is.Zero, tested.ToString());

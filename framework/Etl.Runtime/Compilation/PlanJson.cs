@@ -16,10 +16,10 @@ public static class PlanJson
         ["pipeline"] = pipeline.Definition.Id,
         ["environment"] = pipeline.Project.Environment,
         ["hash"] = pipeline.Hash,
-        ["nodes"] = new JsonArray([.. pipeline.Nodes.Select(n => Node(n, pipeline.Conversions))]),
+        ["nodes"] = new JsonArray([.. pipeline.Nodes.Select(n => Node(n, pipeline))]),
     }.ToJsonString(Indented) + "\n";
 
-    private static JsonObject Node(PlanNode node, IReadOnlyDictionary<string, IReadOnlyList<ConversionEntry>> conversions)
+    private static JsonObject Node(PlanNode node, CompiledPipeline pipeline)
     {
         var json = new JsonObject
         {
@@ -49,11 +49,16 @@ public static class PlanJson
                 json["load_key"] = Strings(load.Plan.Key);
                 json["promise"] = load.Plan.Guarantee;
                 json["statements"] = Strings(load.Plan.Statements);
-                json["conversions"] = new JsonArray([.. conversions.GetValueOrDefault(load.Id, []).Select(c => new JsonObject
+                json["conversions"] = new JsonArray([.. pipeline.Conversions.GetValueOrDefault(load.Id, []).Select(c => new JsonObject
                 {
                     ["column"] = c.Column, ["type"] = c.Type, ["stored_as"] = c.StoredAs, ["verdict"] = c.Verdict.ToString().ToLowerInvariant(), ["note"] = c.Note, ["accepted"] = c.Accepted,
                 })]);
                 break;
+        }
+
+        if (node is ExtractNode or LoadNode && pipeline.Rows.Notes.GetValueOrDefault(node.Id) is { Count: > 0 } notes)
+        {
+            json["rules_not_run"] = new JsonArray([.. notes.Select(n => new JsonObject { ["rule"] = n.Name, ["why"] = n.Why })]);
         }
 
         return json;

@@ -28,10 +28,10 @@ internal sealed class QualityGate(IReadOnlyList<PlanNode> nodes, IReadOnlySet<st
             {
                 results.AddRange(segment.Verdicts.Where(v => v.Stage == stage.Id && v.Fate != Fate.Deduplicated)
                     .Select(v => RowRule(v.Stage, v.Rule, v.Fate == Fate.DeadLetter ? RefusalAction.DeadLetter : RefusalAction.Exclude)));
-                results.AddRange(segment.Warnings.Where(w => w.Stage == stage.Id).Select(w => w.OfWhole && IsPartial(node)
-                    ? NotJudged(w.Stage, w.Rule, w.Fails ? RefusalAction.Fail : RefusalAction.Warn)
+                results.AddRange(segment.Warnings.Where(w => w.Stage == stage.Id).Select(w => Unjudged(node, w.OfWhole, w.Limit is { Percent: true }) is { } why
+                    ? NotJudged(w.Stage, w.Rule, w.Fails ? RefusalAction.Fail : RefusalAction.Warn, why)
                     : w.Limit is { } limit ? Counted(segment, w, limit) : RowRule(w.Stage, w.Rule, w.Fails ? RefusalAction.Fail : RefusalAction.Warn)));
-                results.AddRange(segment.TableRules.Where(r => r.Stage == stage.Id).Select(r => r.OfWhole && IsPartial(node) ? NotJudged(r.Stage, r.Rule.Rule, r.Rule.Action) : Table(segment, r)));
+                results.AddRange(segment.TableRules.Where(r => r.Stage == stage.Id).Select(r => Unjudged(node, r.OfWhole, r.OfWhole && r.Aggregates.Count == 0) is { } why ? NotJudged(r.Stage, r.Rule.Rule, r.Rule.Action, why) : Table(segment, r)));
             }
         }
 
@@ -86,8 +86,12 @@ internal sealed class QualityGate(IReadOnlyList<PlanNode> nodes, IReadOnlySet<st
         };
     }
 
-    private RuleResult NotJudged(string stage, string rule, RefusalAction action) =>
-        Result(stage, rule, action, false) with { Outcome = RuleOutcome.NotChecked, Detail = "it is on the whole table, and a part of it was read" };
+    // Why a rule of a contract says nothing of these rows; null where it does.
+    private string? Unjudged(PlanNode node, bool ofWhole, bool ofMany) =>
+        ofWhole && IsPartial(node) ? "it is on the whole table, and a part of it was read" : ofMany && settings.HasFewRows ? "a test has too few rows for it" : null;
+
+    private RuleResult NotJudged(string stage, string rule, RefusalAction action, string why) =>
+        Result(stage, rule, action, false) with { Outcome = RuleOutcome.NotChecked, Detail = why };
 
     private bool IsPartial(PlanNode node) => partial.Contains(node.Id) || node.Inputs.Any(i => nodes.FirstOrDefault(n => n.Id == i) is { } input && IsPartial(input));
 

@@ -66,7 +66,7 @@ internal sealed class TestedRun
             Rows = compiled.Rows,
             Hidden = compiled.Hidden,
         };
-        var execution = new PipelineExecution(pipeline, new RunSettings { RunId = run, Memory = compiled.Project.Settings.Memory, Time = new FixedClock(clock) });
+        var execution = new PipelineExecution(pipeline, new RunSettings { HasFewRows = true, RunId = run, Memory = compiled.Project.Settings.Memory, Time = new FixedClock(clock) });
         try
         {
             await execution.RunAsync(cancel);
