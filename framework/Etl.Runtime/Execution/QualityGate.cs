@@ -72,17 +72,16 @@ internal sealed class QualityGate(IReadOnlyList<PlanNode> nodes, IReadOnlySet<st
         return Result(stage, rule, action, failed > 0) with { FailedRows = failed };
     }
 
-    // Of the rows that go on: what another rule refuses is not counted again.
+    // Of all rows that came to the check: one that another rule refuses breaks this one as well.
     private RuleResult Counted(Segment segment, Warning rule, QualityLimit limit)
     {
-        var counts = resources.Counts.Of(segment.Stage(rule.Stage).CountedAs);
+        var rows = resources.Counts.Of(segment.Stage(rule.Stage).CountedAs).RowsIn;
         var failed = resources.Counts.Rule(rule.Stage, rule.Rule);
-        var passed = counts.RowsIn - counts.Excluded - counts.DeadLettered - counts.Deduplicated;
-        var found = !limit.Percent ? failed : passed == 0 ? 0 : 100m * failed / passed;
+        var found = !limit.Percent ? failed : rows == 0 ? 0 : 100m * failed / rows;
         return Result(rule.Stage, rule.Rule, rule.Fails ? RefusalAction.Fail : RefusalAction.Warn, !limit.Holds(found)) with
         {
             FailedRows = failed,
-            Detail = string.Create(CultureInfo.InvariantCulture, $"{limit}, found {(limit.Percent ? $"{found:0.####} percent, {failed:N0} of {passed:N0} rows" : $"{failed:N0} of {passed:N0} rows")}"),
+            Detail = string.Create(CultureInfo.InvariantCulture, $"{limit}, found {(limit.Percent ? $"{found:0.####} percent, {failed:N0} of {rows:N0} rows" : $"{failed:N0} of {rows:N0} rows")}"),
         };
     }
 
