@@ -137,20 +137,41 @@ public sealed class ContractRuleTests
         using var project = Project("""
             - { name: id, logicalType: integer, primaryKey: true, customProperties: [{ property: arrowType, value: int64 }] }
                   - { name: name, logicalType: string, quality: [{ metric: nullValues, mustBe: 0 }] }
-                  - { name: email, logicalType: string }
-                  - { name: country, logicalType: string }
+                  - { name: email, logicalType: string, quality: [{ metric: nullValues, mustBeLessThan: 1, unit: percent }] }
+                  - { name: country, logicalType: string, quality: [{ metric: nullValues, mustBeLessThan: 3 }] }
+                quality: [{ metric: rowCount, mustBeGreaterThan: 1000 }]
             """);
         project.Write("people.yaml", Pipeline.Replace("    contract: out.contract.yaml\n", "", StringComparison.Ordinal) + """
 
             tests:
               - name: nobody without a name
-                given: { people: [{ id: 2, name: null }, { id: 3, name: Cas }] }
+                given: { people: [{ id: 2, name: null, email: null }, { id: 3, name: Cas, email: null }] }
                 expect:
                   warehouse: [{ id: 3 }]
                   dead_letters: [{ rule: nullValues_name, row: { id: 2 } }]
+                  rules: { rowCount: not_checked, nullValues_email: not_checked, nullValues_country: passed }
             """);
         var tested = await project.RunAsync("test", "people.yaml");
         Assert.That(tested.ExitCode, Is.Zero, tested.ToString());
+    }
+
+    [Test]
+    public async Task A_refusal_that_becomes_no_deletion_is_told()
+    {
+        using var project = Project("""
+            - { name: id, logicalType: integer, primaryKey: true, customProperties: [{ property: arrowType, value: int64 }] }
+                  - { name: name, logicalType: string, quality: [{ metric: nullValues, mustBe: 0 }] }
+                  - { name: email, logicalType: string }
+                  - { name: country, logicalType: string }
+            """);
+        project.Replace("people.yaml", "with: { table: people }", "with: { table: people, incremental: { cursor: id } }");
+        project.Replace("people.yaml", "transform: filter", "transform: derive");
+        project.Replace("people.yaml", "{ where: \"people.id > 1\" }", "{ columns: { label: upper(name) } }");
+        project.Replace("people.yaml", "mode: replace", "mode: upsert, key: [id], on_excluded: delete");
+        var validated = await project.RunAsync("validate", "people.yaml");
+        Assert.That(validated.Out + validated.Error, Does.Contain(
+            "people.yaml:14:11: warning ETL3047: a row of 'warehouse' whose newest version 'people' refuses stays there as it was. "
+            + "Refuse rows in the last stages before the load, where they become deletions, or say `on_excluded: keep` if they are to stay."));
     }
 
     [TestCase("amount", "ETL3150: the contract promises 'nullValues_amount' of the column 'amount', which the rows that are loaded do not have. Columns are: id, name, email, country.", "{ metric: nullValues, mustBe: 0 }", "number")]

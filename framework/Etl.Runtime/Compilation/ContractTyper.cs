@@ -109,7 +109,8 @@ internal sealed partial class ContractTyper(ContractFile file, RowSchema rows, b
                 string?[] tests = [rule.Values.Any(v => v.IsEmpty) ? $"{column} IS NULL" : null, texts.Count > 0 ? $"CAST({column} AS VARCHAR) IN ({string.Join(", ", texts)})" : null];
                 return (string.Join(" OR ", tests.OfType<string>()), $"{names[0]} stands for no value", false);
             case QualityMetric.DuplicateValues:
-                var all = string.Join(", ", names.Select(SqlText.Quote));
+                // A deletion holds its last row: the value may be another row's by now.
+                var all = string.Join(", ", names.Select(SqlText.Quote).Concat(rows.HasOp ? [SqlText.Quote(RowSchema.OpColumn)] : []));
                 var have = string.Join(" AND ", names.Select(n => $"{SqlText.Quote(n)} IS NOT NULL"));
                 // All that share a value are refused, as none is known to be the right one; counted are those that are too many.
                 var repeated = rule.Limit.AllowsNone ? $"count(*) OVER (PARTITION BY {all}) > 1" : $"row_number() OVER (PARTITION BY {all}) > 1";

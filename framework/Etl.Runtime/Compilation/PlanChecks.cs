@@ -102,6 +102,13 @@ internal static class PlanChecks
             return;
         }
 
+        // Only what the last query refuses becomes a deletion: before it the rows have other columns.
+        var earlier = nodes.OfType<SegmentNode>().Where(s => s.Id != load.Inputs[0] && s.Segment.Verdicts.Any(v => v.Fate != Fate.Deduplicated) && Reaches(s.Id, load, nodes)).SelectMany(s => s.Segment.Verdicts).Where(v => v.Fate != Fate.Deduplicated).ToList();
+        if (earlier.Count > 0 && nodes.OfType<ExtractNode>().Any(e => e.Extractor.Capabilities.Incremental))
+        {
+            bag.AddWarning(load.Stage.ComponentSpan, "ETL3047", $"a row of '{load.Id}' whose newest version '{string.Join("', '", earlier.Select(v => v.Stage).Distinct())}' refuses stays there as it was", "Refuse rows in the last stages before the load, where they become deletions, or say `on_excluded: keep` if they are to stay.");
+        }
+
         var siblings = nodes.OfType<LoadNode>().Where(l => l.Inputs[0] == load.Inputs[0] && !l.Plan.DeletesExcluded).ToList();
         if (siblings.Count > 0 || nodes.OfType<SegmentNode>().Any(s => s.Inputs.Any(i => i == load.Inputs[0])))
         {

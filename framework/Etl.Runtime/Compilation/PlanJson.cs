@@ -7,9 +7,9 @@ namespace Etl.Runtime.Compilation;
 internal static class PlanJson
 {
     /// <summary>In order.</summary>
-    public static IEnumerable<JsonObject> Nodes(CompiledPipeline pipeline) => pipeline.Nodes.Select(n => Node(n, pipeline.Conversions));
+    public static IEnumerable<JsonObject> Nodes(CompiledPipeline pipeline) => pipeline.Nodes.Select(n => Node(n, pipeline));
 
-    private static JsonObject Node(PlanNode node, IReadOnlyDictionary<string, IReadOnlyList<ConversionEntry>> conversions)
+    private static JsonObject Node(PlanNode node, CompiledPipeline pipeline)
     {
         var json = new JsonObject
         {
@@ -39,11 +39,16 @@ internal static class PlanJson
                 json["load_key"] = Strings(load.Plan.Key);
                 json["promise"] = load.Plan.Guarantee;
                 json["statements"] = Strings(load.Plan.Statements);
-                json["conversions"] = new JsonArray([.. conversions.GetValueOrDefault(load.Id, []).Select(c => new JsonObject
+                json["conversions"] = new JsonArray([.. pipeline.Conversions.GetValueOrDefault(load.Id, []).Select(c => new JsonObject
                 {
                     ["column"] = c.Column, ["type"] = c.Type, ["stored_as"] = c.StoredAs, ["verdict"] = c.Verdict.ToString().ToLowerInvariant(), ["note"] = c.Note, ["accepted"] = c.Accepted,
                 })]);
                 break;
+        }
+
+        if (node is ExtractNode or LoadNode && pipeline.Rows.Notes.GetValueOrDefault(node.Id) is { Count: > 0 } notes)
+        {
+            json["rules_not_run"] = new JsonArray([.. notes.Select(n => new JsonObject { ["rule"] = n.Name, ["why"] = n.Why })]);
         }
 
         return json;

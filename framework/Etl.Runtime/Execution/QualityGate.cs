@@ -28,10 +28,10 @@ internal sealed class QualityGate(IReadOnlyList<PlanNode> nodes, IReadOnlySet<st
             {
                 results.AddRange(segment.Verdicts.Where(v => v.Stage == stage.Id && v.Fate != Fate.Deduplicated)
                     .Select(v => RowRule(v.Stage, v.Rule, v.Fate == Fate.DeadLetter ? RefusalAction.DeadLetter : RefusalAction.Exclude)));
-                results.AddRange(segment.Warnings.Where(w => w.Stage == stage.Id).Select(w => w.OfWhole && IsPartial(node)
-                    ? NotJudged(w.Stage, w.Rule, w.Fails ? RefusalAction.Fail : RefusalAction.Warn)
+                results.AddRange(segment.Warnings.Where(w => w.Stage == stage.Id).Select(w => Unjudged(node, w.OfWhole, w.Limit is { Percent: true }) is { } why
+                    ? NotJudged(w.Stage, w.Rule, w.Fails ? RefusalAction.Fail : RefusalAction.Warn, why)
                     : w.Limit is { } limit ? Counted(segment, w, limit) : RowRule(w.Stage, w.Rule, w.Fails ? RefusalAction.Fail : RefusalAction.Warn)));
-                results.AddRange(segment.TableRules.Where(r => r.Stage == stage.Id).Select(r => r.OfWhole && IsPartial(node) ? NotJudged(r.Stage, r.Rule.Rule, r.Rule.Action) : Table(segment, r)));
+                results.AddRange(segment.TableRules.Where(r => r.Stage == stage.Id).Select(r => Unjudged(node, r.OfWhole, r.OfWhole && r.Aggregates.Count == 0) is { } why ? NotJudged(r.Stage, r.Rule.Rule, r.Rule.Action, why) : Table(segment, r)));
             }
         }
 
@@ -72,22 +72,25 @@ internal sealed class QualityGate(IReadOnlyList<PlanNode> nodes, IReadOnlySet<st
         return Result(stage, rule, action, failed > 0) with { FailedRows = failed };
     }
 
-    // Of the rows that go on: what another rule refuses is not counted again.
+    // Of all rows that came to the check: one that another rule refuses breaks this one as well.
     private RuleResult Counted(Segment segment, Warning rule, QualityLimit limit)
     {
-        var counts = resources.Counts.Of(segment.Stage(rule.Stage).CountedAs);
+        var rows = resources.Counts.Of(segment.Stage(rule.Stage).CountedAs).RowsIn;
         var failed = resources.Counts.Rule(rule.Stage, rule.Rule);
-        var passed = counts.RowsIn - counts.Excluded - counts.DeadLettered - counts.Deduplicated;
-        var found = !limit.Percent ? failed : passed == 0 ? 0 : 100m * failed / passed;
+        var found = !limit.Percent ? failed : rows == 0 ? 0 : 100m * failed / rows;
         return Result(rule.Stage, rule.Rule, rule.Fails ? RefusalAction.Fail : RefusalAction.Warn, !limit.Holds(found)) with
         {
             FailedRows = failed,
-            Detail = string.Create(CultureInfo.InvariantCulture, $"{limit}, found {(limit.Percent ? $"{found:0.####} percent, {failed:N0} of {passed:N0} rows" : $"{failed:N0} of {passed:N0} rows")}"),
+            Detail = string.Create(CultureInfo.InvariantCulture, $"{limit}, found {(limit.Percent ? $"{found:0.####} percent, {failed:N0} of {rows:N0} rows" : $"{failed:N0} of {rows:N0} rows")}"),
         };
     }
 
-    private RuleResult NotJudged(string stage, string rule, RefusalAction action) =>
-        Result(stage, rule, action, false) with { Outcome = RuleOutcome.NotChecked, Detail = "it is on the whole table, and a part of it was read" };
+    // Why a rule of a contract says nothing of these rows; null where it does.
+    private string? Unjudged(PlanNode node, bool ofWhole, bool ofMany) =>
+        ofWhole && IsPartial(node) ? "it is on the whole table, and a part of it was read" : ofMany && settings.HasFewRows ? "a test has too few rows for it" : null;
+
+    private RuleResult NotJudged(string stage, string rule, RefusalAction action, string why) =>
+        Result(stage, rule, action, false) with { Outcome = RuleOutcome.NotChecked, Detail = why };
 
     private bool IsPartial(PlanNode node) => partial.Contains(node.Id) || node.Inputs.Any(i => nodes.FirstOrDefault(n => n.Id == i) is { } input && IsPartial(input));
 

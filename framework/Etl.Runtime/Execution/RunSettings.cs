@@ -56,6 +56,9 @@ public sealed record RunSettings
     /// <summary>Called from many threads.</summary>
     public Action<RunProgress> Progress { get; init; } = _ => { };
 
+    /// <summary>The rows are those of a test: too few for what a contract says of their number, or of a percentage.</summary>
+    internal bool HasFewRows { get; init; }
+
     /// <summary>See <see cref="LoadRequest.Restores"/>; a full refresh does too.</summary>
     internal bool Restores { get; init; }
 

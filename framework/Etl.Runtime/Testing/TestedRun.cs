@@ -66,7 +66,7 @@ internal sealed class TestedRun
             Rows = compiled.Rows,
             Hidden = compiled.Hidden,
         };
-        var execution = new PipelineExecution(pipeline, new RunSettings { RunId = run, Memory = compiled.Project.Settings.Memory, Time = new FixedClock(clock), RunDate = (DateOnly)compiled.Definition.Parameters["run_date"] });
+        var execution = new PipelineExecution(pipeline, new RunSettings { HasFewRows = true, RunId = run, Memory = compiled.Project.Settings.Memory, Time = new FixedClock(clock), RunDate = (DateOnly)compiled.Definition.Parameters["run_date"] });
         try
         {
             await execution.RunAsync(cancel);
