@@ -66,12 +66,17 @@ internal static partial class Durable
         return error is Exists || File.Exists(path) ? false : throw Failed(path, error);
     }
 
-    /// <summary>Makes missing folders, for the owner only, and their names durable.</summary>
+    /// <summary>Makes missing folders, for the owner only, and their names durable. ETL4532: a file stands where one should be.</summary>
     public static void MakeFolder(string folder)
     {
         if (Directory.Exists(folder))
         {
             return;
+        }
+
+        if (File.Exists(folder))
+        {
+            throw new EtlException("ETL4532", $"'{folder}' is a file, and objects of the store need a folder there", "Move the file, or correct root of the connection.");
         }
 
         var parent = Path.GetDirectoryName(folder)!;

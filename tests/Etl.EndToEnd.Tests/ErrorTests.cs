@@ -23,6 +23,25 @@ public sealed class ErrorTests
         yield return Case("missing_pipeline", 2, p => File.Delete(p.PathOf("orders.yaml")));
         yield return Case("value_that_does_not_fit", 1, p => p.Sqlite("shop.db", "update orders set amount = 'twelve' where id = 12"));
         yield return Case("target_that_would_lose", 1, p => p.Sqlite("out/sqlite.db", "create table orders (id integer primary key, name integer, amount decimal(10,2), day text, updated_at text, deleted_at text)"));
+        yield return Case("missing_target_table", 1, p => p.Replace("orders.yaml", "with: { table: orders,", "with: { table: orders, schema: { create: false },"));
+        yield return Case("missing_target_column", 1, p =>
+        {
+            p.Replace("orders.yaml", "with: { table: orders,", "with: { table: orders, schema: { add_columns: false },");
+            p.Sqlite("out/sqlite.db", "create table orders (id integer primary key, name text, amount decimal(10,2), day text, updated_at text)");
+        });
+        yield return Case("missing_lake", 1, p => p.Replace("orders.yaml", "partition_by: day,", "partition_by: day, schema: { create: false },"));
+        yield return Case("root_that_is_a_file", 1, p => p.Write("lake", ""));
+        yield return Case("too_many_refused", 3, p => p.Replace("orders.yaml", "max_ratio: 1", "max_ratio: 0.01"));
+        yield return Case("null_that_the_contract_excludes", 1, p =>
+        {
+            p.Replace("orders.contract.yaml", "{ name: name, logicalType: string }", "{ name: name, logicalType: string, required: true }");
+            p.Sqlite("shop.db", "update orders set name = null where id = 12");
+        });
+        yield return Case("two_statements", 1, p =>
+        {
+            p.Replace("orders.yaml", "extract: table", "extract: query");
+            p.Replace("orders.yaml", "table: orders\n      incremental: { cursor: updated_at, deleted_when: \"deleted_at is not null\" }", "query: select * from orders; select 1");
+        });
         yield return Case("unset_variable", 2, p => p.Replace("connections.yaml", "path: shop.db", "path: \"${SHOP_FILE}\""));
         yield return Case("secret_in_a_file", 2, p => p.Replace("connections.yaml", Warehouse, Postgres("hunter2-secret")));
         yield return Case("unreachable_host", 1, p =>

@@ -24,7 +24,7 @@ public sealed partial class WholeTextTests
         }
     }
 
-    // ETL1234: a message, or "ETL1234", "a message".
-    [GeneratedRegex("\\b(ETL[0-9]{4})(?:: |\", \\$?@?\"+\\n?\\s*)[^\"\\n]{12}")]
+    // ETL1234: a message; ETL1234 in stage x: a message; or "ETL1234", "a message".
+    [GeneratedRegex("\\b(ETL[0-9]{4})(?:(?: in stage [a-z0-9_-]+)?: |\", \\$?@?\"+\\n?\\s*)[^\"\\n]{12}")]
     private static partial Regex Text();
 }

@@ -7,6 +7,7 @@ namespace Etl.Runtime.Compilation.Lineage;
 /// <summary>Follows the columns of a compiled pipeline from its extracts to its loads, node by node in the plan's order.</summary>
 internal sealed class LineageTracer(CompiledPipeline pipeline, LineageSql sql)
 {
+    private readonly Dictionary<string, int> _order = pipeline.Definition.Stages.Select((s, i) => (s.Id, i)).ToDictionary(s => s.Id, s => s.i);
     private readonly Dictionary<string, Relation> _relations = [];
     private readonly Dictionary<string, Relation> _stages = [];
 
@@ -141,5 +142,5 @@ internal sealed class LineageTracer(CompiledPipeline pipeline, LineageSql sql)
 
     private IReadOnlyList<string> InOrder(IEnumerable<string> stages) => [.. stages.OrderBy(At)];
 
-    private int At(string stage) => pipeline.Definition.Stages.ToList().FindIndex(s => s.Id == stage);
+    private int At(string stage) => _order.GetValueOrDefault(stage, -1);
 }
