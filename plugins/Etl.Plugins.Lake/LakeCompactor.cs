@@ -14,8 +14,8 @@ internal sealed class LakeCompactor(IObjectStore store, string root, DeltaLog lo
     // How often the commit is tried again because runs wrote to the table in between.
     private const int MostAttempts = 20;
 
-    // What a group needs in memory: a row group that is read and one that is written, as values and encoded.
-    private const long BytesOfAGroup = 4 * ParquetFileWriter.RowGroupBytes;
+    // What a group needs in memory, measured: a row group that is read and one that is written, as values and encoded.
+    private const long BytesOfAGroup = 8 * ParquetFileWriter.RowGroupBytes;
 
     private string Name => $"{store.Root}{root}";
 
