@@ -44,5 +44,5 @@ public sealed class ProtocolTests
     }
 
     // A query is an instance of DuckDB in each run, and a target in DuckDB another: they cost more than all else in a sequence.
-    private static int Share(Shape of) => All * (of.Targets.Any(t => t is DuckTarget) ? 4 : of.Refuses ? 13 : 40) / 100;
+    private static int Share(Shape of) => All * (of.Targets.Any(t => t is DuckTarget) ? 3 : of.Refuses ? 8 : 62) / 100;
 }

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using NUnit.Framework;
 
 namespace Etl.Reliability.Tests;
@@ -130,7 +131,12 @@ public sealed class RenamedLoadTests
         await MovedAsync(events);
         events.Project.Replace(Events.Pipeline, "pipeline: journal", "pipeline: log");
         events.Project.Replace(Events.Pipeline, "id: record", "id: log");
-        await RefusedAsync(events, "ETL4546", "run", Events.Pipeline);
+        var refused = await events.Project.RunAsync("run", Events.Pipeline, "--output", "json");
+        Assert.That(refused.ExitCode, Is.EqualTo(1), refused.ToString());
+        var error = JsonNode.Parse(refused.Out)!["error"]!;
+        Assert.That(
+            $"{error["code"]}: {error["message"]}. {error["hint"]}",
+            Is.EqualTo($"ETL4546: default/log/log was moved to default/journal/record, which goes on with the files in file://{events.Project.PathOf("out/log")}. Give the load another name, or another path."));
     }
 
     // The log's checkpoint comes after the move, so the history is read back through it.

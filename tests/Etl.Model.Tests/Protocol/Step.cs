@@ -77,11 +77,10 @@ internal static class Steps
 
     /// <summary>What can be done to the command line from outside: it is killed at the first visit of a point.</summary>
     public static Gen<Step[]> ForCli(Shape shape) => Gen.Frequency(
-        (4, Writes),
-        (1, Runs),
+        (6, Writes),
         (1, Edits),
         (1, Readings(shape).Select(reading => (Step)new Step.Run(reading))),
-        (4, Gen.Select(OneOf(Points(shape)), Readings(shape), (point, reading) => (Step)new Step.Crash(point, 1, reading, Elsewhere: false)))).Array[4, 8];
+        (6, Gen.Select(OneOf(Points(shape)), Readings(shape), (point, reading) => (Step)new Step.Crash(point, 1, reading, Elsewhere: false)))).Array[6, 12];
 
     /// <summary>All that can happen.</summary>
     public static Gen<Step[]> Of(Shape shape)
