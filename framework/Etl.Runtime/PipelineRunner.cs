@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Etl.Contracts;
 using Etl.Runtime.Compilation;
+using Etl.Runtime.Compilation.Online;
 using Etl.Runtime.Compilation.Sealing;
 using Etl.Runtime.Definition;
 using Etl.Runtime.Diagnostics;
@@ -83,6 +84,30 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         var run = NewRun(request);
         var project = OpenProject(request.File, request.Environment, ref run, request.Date);
         return await CompileAsync(request.File, project, run, Plugins(project), project.Settings.Memory, request);
+    }
+
+    /// <summary>Compares a compiled pipeline with what is there now, as a run would find it. Reads no row, changes nothing.</summary>
+    public async Task<LiveComparison> CompareLiveAsync(CompiledPipeline pipeline, Redactor redactor, CancellationToken cancel)
+    {
+        var project = pipeline.Project;
+        var factory = new ComponentFactory(Plugins(project), new PluginContext(project.Folder, project.StateFolder, project.Settings.Memory.Bytes, time));
+        var refused = new Dictionary<string, EtlException>();
+        CompiledPipeline? evolved = null;
+        try
+        {
+            evolved = (await new Evolution(factory, redactor).OfAsync(pipeline, new StageActivity(), cancel))?.Pipeline;
+        }
+        catch (Exception e) when (!cancel.IsCancellationRequested && e.Data[Round.StageOf] is string stage)
+        {
+            // A source that cannot be asked is told by the comparison itself.
+            if (e is EtlException { Code: "ETL4123" } why)
+            {
+                refused.Add(stage, why);
+            }
+        }
+
+        await using var _ = evolved;
+        return await LiveComparer.CompareAsync(pipeline, evolved ?? pipeline, refused, cancel);
     }
 
     /// <summary>The project of a folder or a pipeline; throws <see cref="InvalidPipelineException"/>.</summary>

@@ -182,6 +182,7 @@ public sealed class ContractRuleTests
     [TestCase("name", "ETL3152: 'x' is no BIGINT, and is compared or combined with one here. Write a value of that type, or cast the other side to VARCHAR.", "{ type: sql, query: \"SELECT count(*) FROM people WHERE id = 'x'\", mustBe: 0 }", "string")]
     [TestCase("name", "ETL3152: the query gives varchar, and must give one number, or true or false. Count something: SELECT count(*) FROM {object} WHERE ...", "{ type: sql, query: 'SELECT max({property}) FROM {object}', mustBe: 0 }", "string")]
     [TestCase("name", "ETL3152: the query gives several columns, and must give one number, or true or false. Count something: SELECT count(*) FROM {object} WHERE ...", "{ type: sql, query: 'SELECT 1, 2 FROM {object}', mustBe: 0 }", "string")]
+    [TestCase("name", "ETL3152: the query of the contract's rule 'sql_name' does not bind: Table with name named does not exist!", "{ type: sql, query: 'SELECT count(*) FROM named', mustBe: 0 }", "string")]
     public async Task What_does_not_fit_is_told_without_a_run(string column, string expected, string rule, string type)
     {
         using var project = Project("""
@@ -211,6 +212,46 @@ public sealed class ContractRuleTests
             .And.Contain("  stops     people.nullValues_name: name has no value -> dead letter\n")
             .And.Contain("  watches   people.nullValues_email: mustBeLessThan 10 -> fails the run\n")
             .And.Contain("  column    name   varchar not null\n"));
+    }
+
+    [TestCase("{ name: email, logicalType: string, quality: [{ metric: duplicateValues, mustBe: 0 }] }", "named")]
+    [TestCase("{ name: email, logicalType: string }", "checked")]
+    public async Task A_value_that_is_shared_with_a_row_that_was_taken_out_before_is_no_duplicate(string loaded, string from)
+    {
+        using var project = Project("""
+            - { name: id, logicalType: integer, primaryKey: true, customProperties: [{ property: arrowType, value: int64 }] }
+                  - { name: name, logicalType: string }
+                  - { name: email, logicalType: string }
+                  - { name: country, logicalType: string }
+            """, $"- {loaded}");
+        project.Replace("people.yaml", "people.id > 1", "people.id > 2");
+        project.Replace("people.yaml", "  - id: warehouse", "  - { id: checked, transform: check, from: named, with: { rules: [{ unique: [email] }] } }\n  - id: warehouse");
+        project.Replace("people.yaml", "    from: named\n    connection", $"    from: {from}\n    connection");
+        if (from == "named")
+        {
+            project.Replace("people.yaml", "  - { id: checked, transform: check, from: named, with: { rules: [{ unique: [email] }] } }\n", "");
+        }
+
+        await project.ReportAsync("run", "people.yaml");
+        Assert.That(project.SqliteRows("out.db", "select id from people order by id"), Is.EqualTo(new[] { "3", "4", "5", "6" }), "2, which had the email of 5, was filtered out");
+    }
+
+    [Test]
+    public async Task An_increment_that_is_refused_as_a_whole_is_an_epoch_with_its_dead_letters()
+    {
+        using var project = Project("""
+            - { name: id, logicalType: integer, primaryKey: true, customProperties: [{ property: arrowType, value: int64 }] }
+                  - { name: name, logicalType: string, quality: [{ metric: nullValues, mustBe: 0 }] }
+                  - { name: email, logicalType: string }
+                  - { name: country, logicalType: string }
+            """);
+        project.Replace("people.yaml", "with: { table: people }", "with: { table: people, incremental: { cursor: id } }");
+        project.Replace("people.yaml", "mode: replace", "mode: upsert, key: [id]");
+        await project.ReportAsync("run", "people.yaml");
+        project.Sqlite("shop.db", "insert into people values (7, null, null, null)");
+        Assert.That(Stages(await project.ReportAsync("run", "people.yaml")), Does.Contain("people 1>0 -1"));
+        Assert.That(Stages(await project.ReportAsync("run", "people.yaml")), Is.Empty, "its position has moved");
+        Assert.That((await project.RunAsync("dead-letters", "show", "people.yaml")).Out, Does.Contain("\"id\":7"));
     }
 
     private static ProjectFolder Project(string columns, string? loaded = null)

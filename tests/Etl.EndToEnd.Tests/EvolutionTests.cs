@@ -92,6 +92,8 @@ public sealed partial class EvolutionTests
         before?.Invoke(project);
         await project.ReportAsync("run", "orders.yaml");
         project.Sqlite("shop.db", change);
+        var plan = await project.RunAsync("plan", "orders.yaml", "--online");
+        Assert.That(plan.ExitCode, Is.EqualTo(3), $"told before a run: {plan}");
         var run = await project.RunAsync("run", "orders.yaml");
         Assert.That(run.ExitCode, Is.EqualTo(1), run.ToString());
         Golden.Check($"errors/evolve_{name}.txt", string.Join('\n', run.Out.Split('\n').Where(l => l.Contains("ETL", StringComparison.Ordinal))), project);

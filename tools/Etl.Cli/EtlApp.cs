@@ -111,7 +111,7 @@ internal sealed partial class EtlApp(TimeProvider time) : IEtlApp
         var warnings = new List<Diagnostic>();
         await using var compiled = await Guarded(() => CompileAsync(request.Scope, Find(request.Pipeline), request.Parameters, request.Date, warnings.AddRange, connects: request.Online));
         cancel.ThrowIfCancellationRequested();
-        var live = request.Online ? await LiveComparer.CompareAsync(compiled, cancel) : null;
+        var live = request.Online ? await Runner(request.Scope).CompareLiveAsync(compiled, _redactor, cancel) : null;
         return new PlanDescription(
             PlanText.Render(compiled) + (live is null ? "" : "\n" + LiveComparisonText.Render(live)),
             SealedPlan.Write(compiled, Runner(request.Scope).Plugins(compiled.Project), request.Date, _redactor, live is null ? null : LiveComparisonText.Json(live)),

@@ -63,6 +63,9 @@ public sealed class CompiledPipeline : IAsyncDisposable
         return path;
     }
 
+    /// <summary>Columns that a source has and its contract does not, taken along by <c>on_drift: evolve</c>, with the extract that reads each.</summary>
+    internal IReadOnlySet<(string Extract, string Column)> Gained { get; set; } = new HashSet<(string, string)>();
+
     /// <summary>Whether rows of a stage reach a load.</summary>
     internal bool Reaches(string stage, string load) =>
         stage == load || Definition.Stages.First(s => s.Id == load).From.Any(f => Reaches(stage, f.Stage));
@@ -78,6 +81,7 @@ public sealed class CompiledPipeline : IAsyncDisposable
         Rows = Rows,
         Conversions = Conversions,
         Hidden = Hidden,
+        Gained = Gained,
     };
 
     /// <inheritdoc/>

@@ -31,7 +31,12 @@ public static class Compiler
             GraphLinker.Link(definition, stages, bag);
             var nodes = GraphTyper.Type(definition, stages, bag, out var rows);
             PlanChecks.Check(nodes, bag);
-            compiled = bag.HasErrors ? null : new CompiledPipeline
+            if (bag.HasErrors)
+            {
+                return null;
+            }
+
+            var typed = new CompiledPipeline
             {
                 Definition = definition,
                 Project = project,
@@ -40,14 +45,9 @@ public static class Compiler
                 Hash = PlanHash.Of(definition, nodes),
                 Rows = rows,
             };
-            if (compiled is not null)
-            {
-                compiled.Conversions = ConversionLedger.Of(compiled, bag);
-                compiled.Hidden = HiddenColumns.Of(compiled, stages.Where(s => s.Contract is not null).ToDictionary(s => s.Id, s => s.Contract!));
-                compiled = bag.HasErrors ? null : compiled;
-            }
-
-            return compiled;
+            typed.Conversions = ConversionLedger.Of(typed, bag);
+            typed.Hidden = HiddenColumns.Of(typed, stages.Where(s => s.Contract is not null).ToDictionary(s => s.Id, s => s.Contract!));
+            return compiled = bag.HasErrors ? null : typed;
         }
         finally
         {

@@ -169,13 +169,14 @@ internal sealed partial class ContractTyper(ContractFile file, RowSchema rows, b
             return;
         }
 
+        var isPart = isSource && file.Contract.Columns.Any(c => rows.Index(c.Field.Name) < 0);
         // A mistake is one over the whole table too; what only the rows here lack is a column that is not read.
-        if (isSource && rows.Arrow.FieldsList.Count < file.Contract.Columns.Count && !Binds(rule, file.Contract.Schema, text, pieces))
+        if (isPart && !Binds(rule, file.Contract.Schema, text, pieces))
         {
             return;
         }
 
-        var told = isSource && rows.Arrow.FieldsList.Count < file.Contract.Columns.Count ? new DiagnosticBag() : bag;
+        var told = isPart ? new DiagnosticBag() : bag;
         if (!Binds(rule, rows, text, pieces, told))
         {
             if (told != bag)
@@ -231,9 +232,11 @@ internal sealed partial class ContractTyper(ContractFile file, RowSchema rows, b
         {
             composer.Add(prefix).Add(new Etl.Contracts.Sql(text, "query"), "contract").Add("\n)");
             var values = composer.Parameters.ToDictionary(n => n, n => parameters[n]);
-            binder.Declare(ContractChecks.Node, schema);
-            var (columns, _) = binder.Bind(composer.ToString(), values);
-            foreach (var misfit in binder.MisfitsOf(composer.ToString()))
+            // It sees the contract's table and no stage, as in the run.
+            using var alone = new TypeBinder();
+            alone.Declare(ContractChecks.Node, schema);
+            var (columns, _) = alone.Bind(composer.ToString(), values);
+            foreach (var misfit in alone.MisfitsOf(composer.ToString()))
             {
                 told.AddError(At(composer.OriginOf(misfit.Position)?.Offset), "ETL3152", misfit.What, misfit.Hint);
                 return false;

@@ -19,6 +19,7 @@ public sealed class HiddenColumns
     private static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private readonly Dictionary<string, HashSet<string>> _byStage = [];
+    private readonly Dictionary<string, HashSet<string>> _columns = [];
     private readonly HashSet<string> _positions = [];
     private readonly ErrorMask? _errors;
 
@@ -26,9 +27,9 @@ public sealed class HiddenColumns
     {
     }
 
-    private HiddenColumns(CompiledPipeline pipeline, IReadOnlyDictionary<string, DataContract> contracts, Dictionary<string, HashSet<string>> byStage)
+    private HiddenColumns(CompiledPipeline pipeline, IReadOnlyDictionary<string, DataContract> contracts, Dictionary<string, HashSet<string>> byStage, Dictionary<string, HashSet<string>> columns)
     {
-        _byStage = byStage;
+        (_byStage, _columns) = (byStage, columns);
         // A position holds the last row's cursor and key.
         _positions = [.. pipeline.Nodes.OfType<ExtractNode>().Where(e => PositionOf(e).Any(c => Hides(e.Id, c))).Select(e => e.Id)];
         _errors = new ErrorMask(
@@ -57,19 +58,23 @@ public sealed class HiddenColumns
         }
 
         var byStage = declared.ToDictionary(d => d.Key, d => Set(d.Value));
+        var columns = new Dictionary<string, HashSet<string>>();
         var relations = LineageTracer.Relations(pipeline);
         foreach (var node in pipeline.Nodes)
         {
             // A stage refuses rows as they leave its query, a load those that it takes.
-            var hidden = relations[node is LoadNode ? node.Inputs[0] : node.Id].Columns.Where(c => c.Name is not null && c.Flow.Edges.Any(IsHidden)).Select(c => c.Name!).ToList();
+            var all = relations[node is LoadNode ? node.Inputs[0] : node.Id].Columns;
+            var hidden = all.Where(c => c.Name is not null && c.Flow.Edges.Any(IsHidden)).Select(c => c.Name!).ToList();
             foreach (var stage in node is SegmentNode segment ? segment.Segment.Stages.Select(s => s.Id) : [node.Id])
             {
                 byStage.TryAdd(stage, Set([]));
                 byStage[stage].UnionWith(hidden);
+                columns.TryAdd(stage, Set([]));
+                columns[stage].UnionWith([.. all.Select(c => c.Name).OfType<string>(), .. node.Schema.Names]);
             }
         }
 
-        return new HiddenColumns(pipeline, contracts, byStage);
+        return new HiddenColumns(pipeline, contracts, byStage, columns);
 
         bool IsHidden(LineageEdge edge) => edge.IsDirect && declared.GetValueOrDefault(edge.From.Stage)?.Contains(edge.From.Column) == true;
         static HashSet<string> Set(IEnumerable<string> columns) => new(columns, StringComparer.OrdinalIgnoreCase);
@@ -94,7 +99,9 @@ public sealed class HiddenColumns
         }
 
         var row = JsonNode.Parse(json)!.AsObject();
-        foreach (var column in row.Where(p => p.Value is not null && Hides(stage, p.Key)).Select(p => p.Key).ToList())
+        // A column of an earlier version of the pipeline may hold what is hidden today.
+        bool IsUnknown(string column) => _columns.TryGetValue(stage, out var known) && !known.Contains(column);
+        foreach (var column in row.Where(p => p.Value is not null && (Hides(stage, p.Key) || IsUnknown(p.Key))).Select(p => p.Key).ToList())
         {
             row[column] = Redactor.Mask;
         }

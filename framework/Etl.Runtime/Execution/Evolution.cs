@@ -39,21 +39,32 @@ internal sealed class Evolution(ComponentFactory factory, Redactor redactor)
         var evolved = await Compiler.CompileAsync(pipeline.Project, pipeline.Definition, factory, redactor, connects: true, bag, contracts)
             ?? throw Refused(gains[0].Source, $"{Names(gains.SelectMany(g => g.Columns))} cannot be taken along: {bag.Sorted.First(d => d.Severity == Severity.Error)}");
         var read = gains.SelectMany(g => g.Columns.Where(c => evolved.Node(g.Source.Id).Schema.Index(c.Name) >= 0).Select(c => (g.Source, Column: c))).ToList();
-        if (read.Count > 0)
+        var isTaken = false;
+        try
         {
+            // None: the extract lists what it reads.
+            if (read.Count == 0)
+            {
+                return null;
+            }
+
             var lineage = PipelineLineage.Of(evolved);
             if (Disturbed(PipelineLineage.Of(pipeline), lineage) is { } what)
             {
-                await evolved.DisposeAsync();
                 throw Refused(gains[0].Source, $"with {Names(read.Select(r => r.Column))} the pipeline would compute {what} otherwise");
             }
 
+            evolved.Gained = read.Select(r => (r.Source.Id, r.Column.Name)).ToHashSet();
+            isTaken = true;
             return (evolved, [.. read.Select(r => Told(lineage, r.Source, r.Column))]);
         }
-
-        // The extract lists what it reads.
-        await evolved.DisposeAsync();
-        return null;
+        finally
+        {
+            if (!isTaken)
+            {
+                await evolved.DisposeAsync();
+            }
+        }
     }
 
     private static async Task<Gain?> GainOfAsync(ExtractNode node, ILiveSchema source, StageActivity activity, CancellationToken cancel)

@@ -204,7 +204,7 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
         await round.ReadAsync(cancel);
         settings.FailPoints.Hit("staged");
         var stages = ReportBuilder.Stages(pipeline, round.Nodes, resources.Counts, round.Readers, settings.Profile ? began => settings.Time.GetElapsedTime(_origin, began).TotalSeconds : null);
-        if (!plan.MakesEmptyEpoch() && stages.All(s => s.Kind != "extract" || s.RowsOut == 0) && !settings.FullRefresh && loads.All(l => l.Node.Plan.Mode != LoadMode.Replace))
+        if (!plan.MakesEmptyEpoch() && round.Nodes.OfType<ExtractNode>().All(n => resources.Counts.Of(n.Id).RowsOut == 0) && !settings.FullRefresh && loads.All(l => l.Node.Plan.Mode != LoadMode.Replace))
         {
             NothingNew(loads);
             return null;

@@ -28,7 +28,7 @@ internal sealed class QualityGate(IReadOnlyList<PlanNode> nodes, IReadOnlySet<st
             {
                 results.AddRange(segment.Verdicts.Where(v => v.Stage == stage.Id && v.Fate != Fate.Deduplicated)
                     .Select(v => RowRule(v.Stage, v.Rule, v.Fate == Fate.DeadLetter ? RefusalAction.DeadLetter : RefusalAction.Exclude)));
-                results.AddRange(segment.Warnings.Where(w => w.Stage == stage.Id).Select(w => Unjudged(node, w.OfWhole, w.Limit is { Percent: true }) is { } why
+                results.AddRange(segment.Warnings.Where(w => w.Stage == stage.Id).Select(w => Unjudged(node, w.OfWhole, w.Limit is { Percent: true }, w.Limit is not null) is { } why
                     ? NotJudged(w.Stage, w.Rule, w.Fails ? RefusalAction.Fail : RefusalAction.Warn, why)
                     : w.Limit is { } limit ? Counted(segment, w, limit) : RowRule(w.Stage, w.Rule, w.Fails ? RefusalAction.Fail : RefusalAction.Warn)));
                 results.AddRange(segment.TableRules.Where(r => r.Stage == stage.Id).Select(r => Unjudged(node, r.OfWhole, r.OfWhole && r.Aggregates.Count == 0) is { } why ? NotJudged(r.Stage, r.Rule.Rule, r.Rule.Action, why) : Table(segment, r)));
@@ -86,8 +86,9 @@ internal sealed class QualityGate(IReadOnlyList<PlanNode> nodes, IReadOnlySet<st
     }
 
     // Why a rule of a contract says nothing of these rows; null where it does.
-    private string? Unjudged(PlanNode node, bool ofWhole, bool ofMany) =>
-        ofWhole && IsPartial(node) ? "it is on the whole table, and a part of it was read" : ofMany && settings.HasFewRows ? "a test has too few rows for it" : null;
+    private string? Unjudged(PlanNode node, bool ofWhole, bool ofMany, bool isLimit = false) =>
+        ofWhole && IsPartial(node) ? "it is on the whole table, and a part of it was read"
+        : isLimit && settings.Replay is not null ? "a replay reads nothing but rows that were refused" : ofMany && settings.HasFewRows ? "a test has too few rows for it" : null;
 
     private RuleResult NotJudged(string stage, string rule, RefusalAction action, string why) =>
         Result(stage, rule, action, false) with { Outcome = RuleOutcome.NotChecked, Detail = why };

@@ -46,6 +46,17 @@ internal sealed class StoredReplay(
 
     private List<int> Selected(int file, StringArray rules) => [.. Enumerable.Range(0, rules.Length).Where(row => files[file].IsOpen(rules.GetString(row), rule))];
 
+    // A column that the source gained later had no value; one that has another name in the letters has one that nobody finds.
+    private void FillMissing(int file, Field field, ColumnBuilder column, int rows)
+    {
+        if (!pipeline.Gained.Contains((source.Id, source.Schema.Arrow.FieldsList[columns[file].ToList().IndexOf(field.Name)].Name)))
+        {
+            throw Missing(file, field.Name);
+        }
+
+        ParquetFileReader.FillNulls(field, column, rows);
+    }
+
     private EtlException Missing(int file, string column) => new(
         "ETL4226", $"the dead letters in '{files[file].File.Path}' have no column '{column}', so the row that was read cannot be made of them",
         "The pipeline named it otherwise when it refused them. Correct the rows in the source so that the next run reads them, or run with --full-refresh.");
@@ -65,7 +76,7 @@ internal sealed class StoredReplay(
             await using var reader = await ParquetFileReader.OpenAsync(File.OpenRead(rows.PathOf(file)), "a copy of the dead letters", cancel);
             for (var group = 0; group < reader.RowGroups; group++)
             {
-                using var all = await reader.ReadAsync(group, stored, (field, _, _) => throw replay.Missing(file, field.Name), cancel);
+                using var all = await reader.ReadAsync(group, stored, (field, column, rows) => replay.FillMissing(file, field, column, rows), cancel);
                 var selected = replay.Selected(file, (StringArray)all.Column(0));
                 if (selected.Count == 0)
                 {

@@ -45,10 +45,11 @@ internal sealed partial class SegmentBuilder
 
     /// <summary>
     /// Whether a stage can join this query. A dead letter holds the row as its stage saw it, so nothing may change columns after a
-    /// refusal; and a query over sets must not see rows that were refused.
+    /// refusal; and what looks at several rows at once must not see rows that were refused.
     /// </summary>
     public bool Accepts(RelationalStep step) => step switch
     {
+        RowLocalStep check when check.Refusals.Any(r => r.Windowed) && _verdicts.Count > 0 => false,
         RowLocalStep { Columns: null } or DeduplicateStep => true,
         RowLocalStep => !HasDeadLetters,
         LookupStep lookup => !HasDeadLetters && !(_hasOpaque && lookup.OnSeveral == SeveralMatches.All) && !(lookup.OnSeveral == SeveralMatches.All && _verdicts.Count > 0),

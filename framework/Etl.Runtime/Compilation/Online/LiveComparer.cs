@@ -6,15 +6,19 @@ namespace Etl.Runtime.Compilation.Online;
 public static class LiveComparer
 {
     /// <summary>All ends, also when one of them cannot be asked.</summary>
-    public static async Task<LiveComparison> CompareAsync(CompiledPipeline pipeline, CancellationToken cancel)
+    /// <param name="pipeline">As it is written.</param>
+    /// <param name="run">As a run would have it, with columns that sources have gained; that is what targets must take.</param>
+    /// <param name="refused">Why a run would not take a gained column along, by extract.</param>
+    /// <param name="cancel">Ends it.</param>
+    public static async Task<LiveComparison> CompareAsync(CompiledPipeline pipeline, CompiledPipeline run, IReadOnlyDictionary<string, EtlException> refused, CancellationToken cancel)
     {
         var ends = new List<LiveEnd>();
         foreach (var node in pipeline.Nodes)
         {
             var end = node switch
             {
-                ExtractNode extract => await AskedAsync(End(extract.Stage, true), e => SourceAsync(e, extract, cancel), cancel),
-                LoadNode load => await AskedAsync(End(load.Stage, false), e => TargetAsync(e, load, cancel), cancel),
+                ExtractNode extract => await AskedAsync(End(extract.Stage, true), e => SourceAsync(e, extract, refused.GetValueOrDefault(extract.Id), cancel), cancel),
+                LoadNode load => await AskedAsync(End(load.Stage, false), e => TargetAsync(e, (LoadNode)run.Node(load.Id), cancel), cancel),
                 _ => null,
             };
             if (end is not null)
@@ -42,7 +46,7 @@ public static class LiveComparer
         }
     }
 
-    private static async ValueTask<LiveEnd> SourceAsync(LiveEnd end, ExtractNode node, CancellationToken cancel)
+    private static async ValueTask<LiveEnd> SourceAsync(LiveEnd end, ExtractNode node, EtlException? refused, CancellationToken cancel)
     {
         if (node.Extractor is not ILiveSchema live || node.Contract is not { } contract)
         {
@@ -54,7 +58,7 @@ public static class LiveComparer
         {
             null => end with { Drifts = [new Drift("ETL3140", DriftFate.Fails, null, "there is nothing of that name")] },
             { Columns.Count: 0 } => end with { NotCompared = "its columns have no names" },
-            _ => end with { Drifts = SourceDrift.Of(live, table, contract, node.Schema) },
+            _ => end with { Drifts = [.. SourceDrift.Of(live, table, contract, node.Schema), .. refused is null ? [] : (Drift[])[new("ETL3140", DriftFate.Fails, null, $"{refused.Message} ({refused.Code})")]] },
         };
     }
 
