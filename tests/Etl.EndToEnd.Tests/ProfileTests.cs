@@ -47,7 +47,7 @@ public sealed class ProfileTests
 
             Assert.That(Of(profile, "amount"), Is.EqualTo("decimal(18,2) 0.00 89.25 44.625"));
             Assert.That(Of(profile, "day"), Is.EqualTo("date 2026-03-01 2026-03-28 "));
-            Assert.That(Of(profile, "placed_at"), Is.EqualTo("timestamptz 2026-03-01 10:00:00+00 2026-03-28 10:00:59+00 "));
+            Assert.That(Of(profile, "placed_at"), Is.EqualTo("timestamptz 2026-03-01 10:00:00+00 2026-03-28 10:00:55+00 "));
             Assert.That(Of(profile, "zip"), Is.EqualTo("text 00000 00956 "));
             Assert.That(profile["candidate_keys"]!.ToJsonString(), Is.EqualTo("""[{"columns":["order_id"],"is_declared":false}]"""));
         }
