@@ -93,7 +93,7 @@ public sealed partial class EvolutionTests
         await project.ReportAsync("run", "orders.yaml");
         project.Sqlite("shop.db", change);
         var plan = await project.RunAsync("plan", "orders.yaml", "--online");
-        Assert.That(plan.ExitCode, Is.EqualTo(3), $"told before a run: {plan}");
+        Assert.That(plan.ExitCode, Is.EqualTo(name == "narrowed" ? 0 : 3), $"told before a run, if it does not take the values to see it: {plan}");
         var run = await project.RunAsync("run", "orders.yaml");
         Assert.That(run.ExitCode, Is.EqualTo(1), run.ToString());
         Golden.Check($"errors/evolve_{name}.txt", string.Join('\n', run.Out.Split('\n').Where(l => l.Contains("ETL", StringComparison.Ordinal))), project);

@@ -49,7 +49,7 @@ public sealed class ProfileTests
             Assert.That(Of(profile, "day"), Is.EqualTo("date 2026-03-01 2026-03-28 "));
             Assert.That(Of(profile, "placed_at"), Is.EqualTo("timestamptz 2026-03-01 10:00:00+00 2026-03-28 10:00:55+00 "));
             Assert.That(Of(profile, "zip"), Is.EqualTo("text 00000 00956 "));
-            Assert.That(profile["candidate_keys"]!.ToJsonString(), Is.EqualTo("""[{"columns":["order_id"],"is_declared":false}]"""));
+            Assert.That(profile["candidate_keys"]!.ToJsonString(), Is.EqualTo("""[{"columns":["order_id"],"is_declared":false},{"columns":["zip"],"is_declared":false},{"columns":["placed_at"],"is_declared":false}]"""));
         }
     }
 
