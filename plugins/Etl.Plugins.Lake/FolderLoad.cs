@@ -54,7 +54,8 @@ internal sealed class FolderLoad(ParquetLoaderOptions options, IObjectStore stor
         var log = LogOf(request.Key);
         var last = await log.LastAsync(request, cancel);
         var move = new FolderMove(store, Root, request.Key, log, request.FailPoint);
-        if (last is not null && await move.IsUnfinishedAsync(last, cancel))
+        // A full refresh replaces it, so it goes on also where files are gone.
+        if (last is not null && !request.FullRefresh && await move.IsUnfinishedAsync(last, cancel))
         {
             await move.FinishAsync(last, cancel);
         }

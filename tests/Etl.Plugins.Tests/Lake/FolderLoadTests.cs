@@ -119,6 +119,51 @@ public class FolderLoadTests
         Assert.That(Rows(table), Is.EqualTo(LakeTable.Text([.. First, .. Second])));
     }
 
+    [TestCase(true)]
+    [TestCase(false)]
+    [Property("Fault", 15)]
+    public async Task A_commit_that_arrives_after_it_was_looked_for_finds_its_files_unless_its_number_is_taken(bool arrives)
+    {
+        var table = Table(LoadMode.Append, "orders/{year}/{month}/{day}/", "$run_date");
+        await table.LoadAsync(First);
+        table.Store.Delays = key => key.Contains("/checkpoint-", StringComparison.Ordinal);
+        await using (var session = await table.OpenAsync())
+        {
+            await LakeTable.StageAsync(session, Second);
+            var next = table.Next(session);
+            await Assert.ThrowsAsync<CommitOutcomeUnknownException>(() => session.PublishAsync(next, default).AsTask());
+            Assert.That(await session.ResolveAsync(next, default), Is.False);
+        }
+
+        Assert.That(Hidden(table).Where(k => k.EndsWith(".run_date", StringComparison.Ordinal)), Is.Empty, "what comes next is another run, of another day");
+        table.Store.Delays = _ => false;
+        if (arrives)
+        {
+            await table.Store.ArriveAsync();
+            await using var session = await table.OpenAsync();
+            Assert.That(session.Checkpoint!.N, Is.EqualTo(2));
+        }
+        else
+        {
+            await table.LoadAsync(Second);
+            await table.Store.ArriveAsync();
+        }
+
+        Assert.That(Rows(table), Is.EqualTo(LakeTable.Text([.. First, .. Second])));
+        Assert.That(Hidden(table), Has.Count.EqualTo(2), "the commits, and nothing that waits");
+    }
+
+    [Test]
+    public async Task A_file_of_the_newest_epoch_that_is_gone_is_told_and_a_full_refresh_goes_on()
+    {
+        var table = Table(LoadMode.Append, "orders", null);
+        await table.LoadAsync(First);
+        await table.Store.DeleteAsync(Visible(table).Single(), default);
+        Assert.That(Thrown<EtlException>(async () => await table.OpenAsync()).Code, Is.EqualTo("ETL4557"));
+        await table.LoadAsync(Second, fullRefresh: true);
+        Assert.That(Rows(table), Is.EqualTo(LakeTable.Text(Second)));
+    }
+
     [Test]
     public async Task Of_two_runs_at_a_time_the_later_is_shut_out_and_leaves_nothing()
     {
