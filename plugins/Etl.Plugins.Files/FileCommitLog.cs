@@ -30,7 +30,8 @@ internal sealed record FileCommit(Checkpoint Checkpoint, string? File, long From
 /// </summary>
 internal sealed class FileCommitLog(IObjectStore store, string path, CheckpointKey key)
 {
-    private const string Folders = "_etl/checkpoint-";
+    /// <summary>What the folders of logs begin with, below the path.</summary>
+    public const string Folders = "_etl/checkpoint-";
 
     private readonly string _folder = $"{Below(path)}{Folders}{key.ShortName}/";
     private (FileCommitLog Log, long N)? _before;
