@@ -62,13 +62,13 @@ internal sealed class FolderLoad(ParquetLoaderOptions options, IObjectStore stor
 
         var lost = await LostAsync(last?.Checkpoint.N ?? 0, log, request, cancel);
         var load = new LakeLoad(options, request, layout);
-        if (layout.IsByRunDate)
+        if (!layout.IsByRunDate)
         {
-            var date = await EpochDate.TakeAsync(store, Root, request, (last?.Checkpoint.N ?? 0) + 1, context.Time, cancel);
-            load = load with { Layout = layout.At(date.Date), Date = date };
+            return new FolderSession(load, store, context, log, last, move, lost);
         }
 
-        return new FolderSession(load, store, context, log, last, move, lost);
+        var date = await EpochDate.TakeAsync(store, Root, request, (last?.Checkpoint.N ?? 0) + 1, context.Time, cancel);
+        return await date.OpenAsync(() => new FolderSession(load with { Layout = layout.At(date.Date), Date = date }, store, context, log, last, move, lost));
     }
 
     // Files have their names only when their epoch is committed: those of later epochs say that commits are gone. Only a full refresh, which replaces them, goes on from there:

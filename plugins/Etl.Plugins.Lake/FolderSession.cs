@@ -130,20 +130,30 @@ internal sealed class FolderSession : ILoadSession
     {
         try
         {
-            await _writer.DisposeAsync();
-            if (_isPublished == false)
+            try
             {
-                await _files.DeleteSentAsync(new HashSet<string>(), CancellationToken.None);
+                await _writer.DisposeAsync();
+                if (_isPublished == false)
+                {
+                    await _files.DeleteSentAsync(new HashSet<string>(), CancellationToken.None);
+                }
             }
-
-            if (_load.Date is { } date && (_isPublished is not null || _isGivenUp))
+            finally
             {
-                await date.EndAsync(_isPublished == true, CancellationToken.None);
+                await EndDateAsync();
             }
         }
         finally
         {
             _files.Dispose();
+        }
+    }
+
+    private async ValueTask EndDateAsync()
+    {
+        if (_load.Date is { } date && (_isPublished is not null || _isGivenUp))
+        {
+            await date.EndAsync(_isPublished == true, CancellationToken.None);
         }
     }
 

@@ -98,13 +98,13 @@ public sealed class ParquetLoader : ILoader, IEpochHistory, ILakeMaintenance
         var log = LogOf(layout.Root);
         var table = await log.ReadAsync(cancel);
         var load = new LakeLoad(_options, request, layout);
-        if (layout.IsByRunDate)
+        if (!layout.IsByRunDate)
         {
-            var date = await EpochDate.TakeAsync(_store, layout.Root, request, (table.CheckpointOf(request)?.N ?? 0) + 1, _context.Time, cancel);
-            load = load with { Layout = layout.At(date.Date), Date = date };
+            return LakeSession.Start(load, _store, _context, log, table);
         }
 
-        return LakeSession.Start(load, _store, _context, log, table);
+        var date = await EpochDate.TakeAsync(_store, layout.Root, request, (table.CheckpointOf(request)?.N ?? 0) + 1, _context.Time, cancel);
+        return await date.OpenAsync(() => LakeSession.Start(load with { Layout = layout.At(date.Date), Date = date }, _store, _context, log, table));
     }
 
     /// <inheritdoc/>

@@ -20,6 +20,9 @@ internal sealed class LocalFolderStore(string folder) : IObjectStore
     /// <summary>Objects that cannot be put.</summary>
     public Func<string, bool> RefusePuts { get; set; } = _ => false;
 
+    /// <summary>Objects that cannot be deleted.</summary>
+    public Func<string, bool> RefuseDeletes { get; set; } = _ => false;
+
     /// <summary>How many bytes of each object are lost on the way.</summary>
     public int LostBytes { get; set; }
 
@@ -134,6 +137,11 @@ internal sealed class LocalFolderStore(string folder) : IObjectStore
 
     public ValueTask DeleteAsync(string key, CancellationToken cancel)
     {
+        if (RefuseDeletes(key))
+        {
+            throw new IOException($"refused: {key}");
+        }
+
         File.Delete(PathOf(key));
         return ValueTask.CompletedTask;
     }
