@@ -41,15 +41,22 @@ internal sealed class FolderMove(IObjectStore store, string root, CheckpointKey 
     /// <summary>Whether anything is left to do: the first file's place is cleared last. A file without its name says so too, also where it waits no more: that is told by who does the rest.</summary>
     public async ValueTask<bool> IsUnfinishedAsync(FileCommit commit, CancellationToken cancel)
     {
-        if (commit.Files is null || FolderEpoch.Parse(commit.Files).Files is not [var first, ..] files)
+        if (commit.Files is null)
         {
             return false;
+        }
+
+        var epoch = FolderEpoch.Parse(commit.Files);
+        if (epoch.Files is not [var first, ..])
+        {
+            // Nothing tells whether the files that it takes are gone.
+            return epoch.ReplacesAll || epoch.Lost.Count > 0;
         }
 
         var missing = await store.SizeAsync(root + first.Staged, cancel) is null ? 0 : 1;
         if (missing == 0)
         {
-            await Parallel.ForEachAsync(files, InParallel(cancel), async (file, stop) => Interlocked.Add(ref missing, await store.SizeAsync(root + file.Path, stop) is null ? 1 : 0));
+            await Parallel.ForEachAsync(epoch.Files, InParallel(cancel), async (file, stop) => Interlocked.Add(ref missing, await store.SizeAsync(root + file.Path, stop) is null ? 1 : 0));
         }
 
         return missing > 0;

@@ -98,6 +98,19 @@ public class FolderLoadTests
     }
 
     [Test]
+    public async Task An_epoch_without_files_that_is_killed_after_its_commit_still_takes_those_of_before()
+    {
+        var table = Table(LoadMode.Append, "orders", null);
+        table.Options = table.Options with { AllowEmpty = true };
+        await table.LoadAsync(First);
+        var killed = await table.OpenAsync(fullRefresh: true, failPoint: p => _ = p == "files.after_commit" ? throw new IOException("killed") : p);
+        Assert.That(async () => await killed.PublishAsync(table.Next(killed), default), Throws.Exception);
+        Assert.That(Visible(table), Has.Count.EqualTo(1));
+        await table.LoadAsync(Second);
+        Assert.That(Rows(table), Is.EqualTo(LakeTable.Text(Second)));
+    }
+
+    [Test]
     [Property("Fault", 15)]
     public async Task A_lost_answer_is_resolved_and_the_files_get_their_names()
     {
