@@ -37,6 +37,10 @@ internal sealed class FileCommitLog(IObjectStore store, string path, CheckpointK
     private (FileCommitLog Log, long N)? _before;
     private bool _looked;
 
+    /// <summary>ETL4547, for a folder that is kept in another way than the load would.</summary>
+    public static EtlException KeptOtherwise(string folder, string why) => new(
+        "ETL4547", $"{folder} is kept in another way: {why}", "Nothing was written. Change the load's format back, or load into another path.") { OptionPath = "path" };
+
     /// <summary>The load's key, and those that it had before.</summary>
     public async ValueTask<IReadOnlyList<CheckpointKey>> NamesAsync(CancellationToken cancel) =>
         await BeforeAsync(cancel) is { } before ? [key, .. await before.Log.NamesAsync(cancel)] : [key];

@@ -42,17 +42,27 @@ internal sealed class FolderLoad(ParquetLoaderOptions options, IObjectStore stor
     public async IAsyncEnumerable<Checkpoint> ReadEpochsAsync(CheckpointKey key, [EnumeratorCancellation] CancellationToken cancel)
     {
         var log = LogOf(key);
-        for (var n = 1L; await log.ReadAsync(n, null, cancel) is { } commit; n++)
+        for (var n = 1L; await log.ReadKeptAsync(n, cancel) is { } commit; n++)
         {
             yield return commit.Checkpoint;
         }
     }
 
-    /// <summary>As <see cref="ILoader.OpenAsync"/>. An epoch that was committed and not moved whole is, first.</summary>
+    /// <summary>As <see cref="ILoader.OpenAsync"/>. An epoch that was committed and not moved whole is, first. ETL4547: the folder is kept otherwise.</summary>
     public async ValueTask<ILoadSession> OpenAsync(LoadRequest request, PartitionLayout layout, CancellationToken cancel)
     {
         var log = LogOf(request.Key);
         var last = await log.LastAsync(request, cancel);
+        if (last is { MovedTo: null, Files: null })
+        {
+            throw FileCommitLog.KeptOtherwise($"{store.Root}{Root}", $"{request.Key} has loaded csv or json files into it");
+        }
+
+        await foreach (var _ in store.ListAsync($"{Root}_delta_log/", cancel))
+        {
+            throw FileCommitLog.KeptOtherwise($"{store.Root}{Root}", "it is a Delta table");
+        }
+
         var move = new FolderMove(store, Root, request.Key, log, request.FailPoint);
         // A full refresh replaces it, so it goes on also where files are gone.
         if (last is not null && !request.FullRefresh && await move.IsUnfinishedAsync(last, cancel))
