@@ -6,6 +6,9 @@ namespace Etl.Contracts;
 /// </summary>
 public interface ILakeMaintenance
 {
+    /// <summary>Whether the target, as it is configured, has a log. What has none refuses the rest (ETL4566).</summary>
+    bool HasLog { get; }
+
     /// <summary>
     /// Compares the table with its log; writes nothing. What is wrong is listed, not thrown; an error is thrown only where nothing could be looked at, as there is no table.
     /// </summary>

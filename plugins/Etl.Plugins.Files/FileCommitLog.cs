@@ -30,11 +30,16 @@ internal sealed record FileCommit(Checkpoint Checkpoint, string? File, long From
 /// </summary>
 internal sealed class FileCommitLog(IObjectStore store, string path, CheckpointKey key)
 {
-    private const string Folders = "_etl/checkpoint-";
+    /// <summary>What the folders of logs begin with, below the path.</summary>
+    public const string Folders = "_etl/checkpoint-";
 
     private readonly string _folder = $"{Below(path)}{Folders}{key.ShortName}/";
     private (FileCommitLog Log, long N)? _before;
     private bool _looked;
+
+    /// <summary>ETL4547, for a folder that is kept in another way than the load would.</summary>
+    public static EtlException KeptOtherwise(string folder, string why) => new(
+        "ETL4547", $"{folder} is kept in another way: {why}", "Nothing was written. Change the load's format back, or load into another path.") { OptionPath = "path" };
 
     /// <summary>The load's key, and those that it had before.</summary>
     public async ValueTask<IReadOnlyList<CheckpointKey>> NamesAsync(CancellationToken cancel) =>

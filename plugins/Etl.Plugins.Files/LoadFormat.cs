@@ -72,11 +72,16 @@ internal sealed class FileLoad(LoadFormat format, FileLoadOptions options, IObje
         }
     }
 
-    /// <summary>As <see cref="ILoader.OpenAsync"/>.</summary>
+    /// <summary>As <see cref="ILoader.OpenAsync"/>. ETL4547: the folder is kept otherwise.</summary>
     public async ValueTask<ILoadSession> OpenAsync(LoadRequest request, CancellationToken cancel)
     {
         var log = new FileCommitLog(store, options.Path, request.Key);
         var last = await log.LastAsync(request, cancel);
+        if (last?.Files is not null)
+        {
+            throw FileCommitLog.KeptOtherwise($"{store.Root}{options.Path}/", $"{request.Key} has loaded Parquet files into it");
+        }
+
         var lost = await LostAsync(log, last?.Checkpoint.N ?? 0, request, cancel);
         return new FileLoadSession(store, format, options, request, log, last, lost, Path.Combine(context.StateFolder, format.Name));
     }

@@ -39,6 +39,20 @@ internal sealed class EpochDate
         return new EpochDate(store, key, mine, isMine: true);
     }
 
+    /// <summary>Opens what writes under the date; where that is refused, the attempt has ended.</summary>
+    public async ValueTask<ILoadSession> OpenAsync(Func<ILoadSession> open)
+    {
+        try
+        {
+            return open();
+        }
+        catch
+        {
+            await EndAsync(isPublished: false, CancellationToken.None);
+            throw;
+        }
+    }
+
     /// <summary>The attempt has ended; nobody needs the note when the epoch is published, or was given up by who began it.</summary>
     public async ValueTask EndAsync(bool isPublished, CancellationToken cancel)
     {

@@ -39,6 +39,9 @@ internal sealed partial record FolderEpoch(IReadOnlyList<FolderFile> Files, bool
     public static long? EpochOf(string path, CheckpointKey load) => Name().Match(path) is { Success: true } match && match.Groups[2].Value == load.ShortName
         ? long.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) : null;
 
+    /// <summary>Whether a file's name is that of an epoch, of whatever load.</summary>
+    public static bool IsName(string name) => Name().IsMatch(name);
+
     /// <summary>Whether a file of the load that has its name goes with this epoch.</summary>
     /// <param name="path">Below the root.</param>
     /// <param name="epoch">The file's.</param>

@@ -42,32 +42,43 @@ internal sealed class FolderLoad(ParquetLoaderOptions options, IObjectStore stor
     public async IAsyncEnumerable<Checkpoint> ReadEpochsAsync(CheckpointKey key, [EnumeratorCancellation] CancellationToken cancel)
     {
         var log = LogOf(key);
-        for (var n = 1L; await log.ReadAsync(n, null, cancel) is { } commit; n++)
+        for (var n = 1L; await log.ReadKeptAsync(n, cancel) is { } commit; n++)
         {
             yield return commit.Checkpoint;
         }
     }
 
-    /// <summary>As <see cref="ILoader.OpenAsync"/>. An epoch that was committed and not moved whole is, first.</summary>
+    /// <summary>As <see cref="ILoader.OpenAsync"/>. An epoch that was committed and not moved whole is, first. ETL4547: the folder is kept otherwise.</summary>
     public async ValueTask<ILoadSession> OpenAsync(LoadRequest request, PartitionLayout layout, CancellationToken cancel)
     {
         var log = LogOf(request.Key);
         var last = await log.LastAsync(request, cancel);
+        if (last is { MovedTo: null, Files: null })
+        {
+            throw FileCommitLog.KeptOtherwise($"{store.Root}{Root}", $"{request.Key} has loaded csv or json files into it");
+        }
+
+        await foreach (var _ in store.ListAsync($"{Root}_delta_log/", cancel))
+        {
+            throw FileCommitLog.KeptOtherwise($"{store.Root}{Root}", "it is a Delta table");
+        }
+
         var move = new FolderMove(store, Root, request.Key, log, request.FailPoint);
-        if (last is not null && await move.IsUnfinishedAsync(last, cancel))
+        // A full refresh replaces it, so it goes on also where files are gone.
+        if (last is not null && !request.FullRefresh && await move.IsUnfinishedAsync(last, cancel))
         {
             await move.FinishAsync(last, cancel);
         }
 
         var lost = await LostAsync(last?.Checkpoint.N ?? 0, log, request, cancel);
         var load = new LakeLoad(options, request, layout);
-        if (layout.IsByRunDate)
+        if (!layout.IsByRunDate)
         {
-            var date = await EpochDate.TakeAsync(store, Root, request, (last?.Checkpoint.N ?? 0) + 1, context.Time, cancel);
-            load = load with { Layout = layout.At(date.Date), Date = date };
+            return new FolderSession(load, store, context, log, last, move, lost);
         }
 
-        return new FolderSession(load, store, context, log, last, move, lost);
+        var date = await EpochDate.TakeAsync(store, Root, request, (last?.Checkpoint.N ?? 0) + 1, context.Time, cancel);
+        return await date.OpenAsync(() => new FolderSession(load with { Layout = layout.At(date.Date), Date = date }, store, context, log, last, move, lost));
     }
 
     // Files have their names only when their epoch is committed: those of later epochs say that commits are gone. Only a full refresh, which replaces them, goes on from there:

@@ -16,8 +16,7 @@ internal sealed class FolderMove(IObjectStore store, string root, CheckpointKey 
     public async ValueTask<int> FinishAsync(FileCommit commit, CancellationToken cancel)
     {
         var epoch = FolderEpoch.Parse(commit.Files!);
-        var inParallel = new ParallelOptions { MaxDegreeOfParallelism = RequestsAtATime, CancellationToken = cancel };
-        await Parallel.ForEachAsync(epoch.Files, inParallel, PlaceAsync);
+        await Parallel.ForEachAsync(epoch.Files, InParallel(cancel), PlaceAsync);
         failPoint("files.placed");
         var replaced = new List<string>();
         if (epoch.ReplacesAll || epoch.Replaces.Count > 0 || epoch.Lost.Count > 0)
@@ -31,7 +30,7 @@ internal sealed class FolderMove(IObjectStore store, string root, CheckpointKey 
                 }
             }
 
-            await Parallel.ForEachAsync(replaced, inParallel, (key, stop) => store.DeleteAsync(key, stop));
+            await Parallel.ForEachAsync(replaced, InParallel(cancel), (key, stop) => store.DeleteAsync(key, stop));
         }
 
         failPoint("files.replaced");
@@ -39,9 +38,29 @@ internal sealed class FolderMove(IObjectStore store, string root, CheckpointKey 
         return replaced.Count;
     }
 
-    /// <summary>Whether anything is left to do: the first file's place is cleared last.</summary>
-    public async ValueTask<bool> IsUnfinishedAsync(FileCommit commit, CancellationToken cancel) =>
-        commit.Files is { } files && FolderEpoch.Parse(files).Files is [var first, ..] && await store.SizeAsync(root + first.Staged, cancel) is not null;
+    /// <summary>Whether anything is left to do: the first file's place is cleared last. A file without its name says so too, also where it waits no more: that is told by who does the rest.</summary>
+    public async ValueTask<bool> IsUnfinishedAsync(FileCommit commit, CancellationToken cancel)
+    {
+        if (commit.Files is null)
+        {
+            return false;
+        }
+
+        var epoch = FolderEpoch.Parse(commit.Files);
+        if (epoch.Files is not [var first, ..])
+        {
+            // Nothing tells whether the files that it takes are gone.
+            return epoch.ReplacesAll || epoch.Lost.Count > 0;
+        }
+
+        var missing = await store.SizeAsync(root + first.Staged, cancel) is null ? 0 : 1;
+        if (missing == 0)
+        {
+            await Parallel.ForEachAsync(epoch.Files, InParallel(cancel), async (file, stop) => Interlocked.Add(ref missing, await store.SizeAsync(root + file.Path, stop) is null ? 1 : 0));
+        }
+
+        return missing > 0;
+    }
 
     private async ValueTask PlaceAsync(FolderFile file, CancellationToken cancel)
     {
@@ -61,6 +80,8 @@ internal sealed class FolderMove(IObjectStore store, string root, CheckpointKey 
 
         failPoint("files.file_placed");
     }
+
+    private static ParallelOptions InParallel(CancellationToken cancel) => new() { MaxDegreeOfParallelism = RequestsAtATime, CancellationToken = cancel };
 
     // Also what attempts at this epoch and earlier ones left that were killed: whoever wrote it can commit it no more.
     private async ValueTask ClearAsync(FolderEpoch epoch, long n, CancellationToken cancel)

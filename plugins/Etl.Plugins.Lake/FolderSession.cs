@@ -25,6 +25,7 @@ internal sealed class FolderSession : ILoadSession
     private readonly ConcurrentBag<int> _lanes = [];
     private int _lastLane;
     private bool? _isPublished = false;
+    private bool _isGivenUp;
 
     public FolderSession(LakeLoad load, IObjectStore store, PluginContext context, FileCommitLog log, FileCommit? last, FolderMove move, IReadOnlyList<string> lost)
     {
@@ -105,11 +106,17 @@ internal sealed class FolderSession : ILoadSession
     /// <inheritdoc/>
     public async ValueTask<bool> ResolveAsync(Checkpoint next, CancellationToken cancel)
     {
-        var there = await _log.ReadAsync(next.N, null, cancel);
-        _isPublished = there?.Checkpoint.BatchId == next.BatchId;
+        if (await _log.ReadAsync(next.N, null, cancel) is not { } there)
+        {
+            // The request may still be on its way, and what it names must be there when it arrives. Whoever commits the number clears the files away.
+            (_isPublished, _isGivenUp) = (null, true);
+            return false;
+        }
+
+        _isPublished = there.Checkpoint.BatchId == next.BatchId;
         if (_isPublished == true)
         {
-            await _move.FinishAsync(there!, cancel);
+            await _move.FinishAsync(there, cancel);
         }
 
         return _isPublished.Value;
@@ -123,20 +130,30 @@ internal sealed class FolderSession : ILoadSession
     {
         try
         {
-            await _writer.DisposeAsync();
-            if (_isPublished == false)
+            try
             {
-                await _files.DeleteSentAsync(new HashSet<string>(), CancellationToken.None);
+                await _writer.DisposeAsync();
+                if (_isPublished == false)
+                {
+                    await _files.DeleteSentAsync(new HashSet<string>(), CancellationToken.None);
+                }
             }
-
-            if (_load.Date is { } date && _isPublished is { } isPublished)
+            finally
             {
-                await date.EndAsync(isPublished, CancellationToken.None);
+                await EndDateAsync();
             }
         }
         finally
         {
             _files.Dispose();
+        }
+    }
+
+    private async ValueTask EndDateAsync()
+    {
+        if (_load.Date is { } date && (_isPublished is not null || _isGivenUp))
+        {
+            await date.EndAsync(_isPublished == true, CancellationToken.None);
         }
     }
 

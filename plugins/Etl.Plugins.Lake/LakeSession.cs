@@ -206,22 +206,13 @@ internal sealed class LakeSession : ILoadSession, IMovableLoadSession
         await _givenUp.CancelAsync();
         try
         {
-            if (_finishing is { } finishing)
+            try
             {
-                // Its error is told by the publish; a session that is given up before has another reason for that.
-                await ((Task)finishing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await DiscardAsync();
             }
-
-            await _writer.DisposeAsync();
-            if (_outcome != Outcome.Unknown)
+            finally
             {
-                _load.Request.FailPoint("lake.cleaning");
-                await _files.DeleteSentAsync(_outcome == Outcome.Published ? _committed : [], CancellationToken.None);
-            }
-
-            if (_load.Date is { } date && _outcome != Outcome.Unknown)
-            {
-                await date.EndAsync(_outcome == Outcome.Published, CancellationToken.None);
+                await EndDateAsync();
             }
 
             if (_outcome == Outcome.Published)
@@ -233,6 +224,30 @@ internal sealed class LakeSession : ILoadSession, IMovableLoadSession
         {
             _files.Dispose();
             _givenUp.Dispose();
+        }
+    }
+
+    private async ValueTask DiscardAsync()
+    {
+        if (_finishing is { } finishing)
+        {
+            // Its error is told by the publish; a session that is given up before has another reason for that.
+            await ((Task)finishing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        await _writer.DisposeAsync();
+        if (_outcome != Outcome.Unknown)
+        {
+            _load.Request.FailPoint("lake.cleaning");
+            await _files.DeleteSentAsync(_outcome == Outcome.Published ? _committed : [], CancellationToken.None);
+        }
+    }
+
+    private async ValueTask EndDateAsync()
+    {
+        if (_load.Date is { } date && _outcome != Outcome.Unknown)
+        {
+            await date.EndAsync(_outcome == Outcome.Published, CancellationToken.None);
         }
     }
 

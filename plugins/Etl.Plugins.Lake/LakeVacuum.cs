@@ -1,12 +1,13 @@
 using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using Etl.Contracts;
+using Etl.Plugins.Files;
 
 namespace Etl.Plugins.Lake;
 
 /// <summary>
 /// Deletes data files that no version needs which may still be read. A file that the log does not name may be one that a run is about to commit, so nothing is touched
-/// before it is a day old; and only what is named like a data file is touched, outside of folders that begin with '_' or '.' and of tables that lie within this one.
+/// before it is a day old; and only what is named like a data file is touched, outside of folders that begin with '_' or '.', and of tables and plain folders that lie within this one.
 /// </summary>
 internal sealed class LakeVacuum(IObjectStore store, string root, DeltaLog log)
 {
@@ -59,9 +60,9 @@ internal sealed class LakeVacuum(IObjectStore store, string root, DeltaLog log)
         var (files, others) = (new List<StoredObject>(), new HashSet<string>(StringComparer.Ordinal));
         await foreach (var stored in store.ListAsync(root, cancel))
         {
-            if (stored.Key.IndexOf("/" + LogFolder, root.Length, StringComparison.Ordinal) is var at and > 0)
+            if (OtherIn(stored.Key) is { } other)
             {
-                others.Add(stored.Key[..(at + 1)]);
+                others.Add(other);
             }
             else if (IsData(stored.Key))
             {
@@ -74,12 +75,19 @@ internal sealed class LakeVacuum(IObjectStore store, string root, DeltaLog log)
         bool IsWithin(string key) => others.Count == 0 || !others.Any(o => key.StartsWith(o, StringComparison.Ordinal));
     }
 
-    // A folder of a partition may begin with '_' as its column's name does.
+    // The folder within this one that has a log, or commits, of its own.
+    private string? OtherIn(string key) => new[] { LogFolder, FileCommitLog.Folders }
+        .Select(own => key.IndexOf("/" + own, root.Length, StringComparison.Ordinal))
+        .Where(at => at > 0)
+        .Select(at => key[..(at + 1)])
+        .FirstOrDefault();
+
+    // A folder of a partition may begin with '_' as its column's name does. A file of an epoch's name is that of a load without a log, which shares the folder.
     private bool IsData(string key)
     {
         var segments = key[root.Length..].Split('/');
         return segments[^1].StartsWith(DataFiles.Prefix, StringComparison.Ordinal) && segments[^1].EndsWith(".parquet", StringComparison.Ordinal)
-            && !segments.Any(s => s.Length > 0 && s[0] is '_' or '.' && !s.Contains('=', StringComparison.Ordinal));
+            && !FolderEpoch.IsName(segments[^1]) && !segments.Any(s => s.Length > 0 && s[0] is '_' or '.' && !s.Contains('=', StringComparison.Ordinal));
     }
 
     // The files of the versions that were the table since then: those that it has, and those that were removed later. A checkpoint of the log forgets the removed ones.

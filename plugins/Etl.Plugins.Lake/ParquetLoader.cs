@@ -18,6 +18,9 @@ public sealed class ParquetLoader : ILoader, IEpochHistory, ILakeMaintenance
     public ParquetLoader(ParquetLoaderOptions options, IObjectStore store, PluginContext context) => (_options, _store, _context, _folder) = (options, store, context, new(options, store, context));
 
     /// <inheritdoc/>
+    public bool HasLog => _options.Publish == PublishAs.Log;
+
+    /// <inheritdoc/>
     public LoadPlan Describe(RowSchema input)
     {
         if (input.HasOp && _options.Mode is LoadMode.Append or LoadMode.ReplacePartitions)
@@ -98,13 +101,13 @@ public sealed class ParquetLoader : ILoader, IEpochHistory, ILakeMaintenance
         var log = LogOf(layout.Root);
         var table = await log.ReadAsync(cancel);
         var load = new LakeLoad(_options, request, layout);
-        if (layout.IsByRunDate)
+        if (!layout.IsByRunDate)
         {
-            var date = await EpochDate.TakeAsync(_store, layout.Root, request, (table.CheckpointOf(request)?.N ?? 0) + 1, _context.Time, cancel);
-            load = load with { Layout = layout.At(date.Date), Date = date };
+            return LakeSession.Start(load, _store, _context, log, table);
         }
 
-        return LakeSession.Start(load, _store, _context, log, table);
+        var date = await EpochDate.TakeAsync(_store, layout.Root, request, (table.CheckpointOf(request)?.N ?? 0) + 1, _context.Time, cancel);
+        return await date.OpenAsync(() => LakeSession.Start(load with { Layout = layout.At(date.Date), Date = date }, _store, _context, log, table));
     }
 
     /// <inheritdoc/>
@@ -134,8 +137,6 @@ public sealed class ParquetLoader : ILoader, IEpochHistory, ILakeMaintenance
     }
 
     private static string RunDateNote => $"{PartitionLayout.RunDateColumn} is the run's date; an epoch that was begun and killed keeps the date of its first attempt, unless --date says another.";
-
-    private bool HasLog => _options.Publish == PublishAs.Log;
 
     private string RootOfTable => PartitionLayout.RootOf(_options.Path);
 

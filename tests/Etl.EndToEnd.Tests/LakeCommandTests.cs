@@ -60,6 +60,12 @@ public sealed class LakeCommandTests
         var refused = await project.RunAsync("lake", "compact", "orders.yaml");
         Assert.That((refused.ExitCode, refused.Error), Is.EqualTo((1, refused.Error)));
         Assert.That(refused.Error, Does.Contain("ETL4566").And.Contain("plain folder"));
+
+        project.Replace("orders.yaml", "policies:", "  - { id: logged, load: parquet, from: checked, connection: lake, with: { path: logged, mode: changes } }\npolicies:");
+        await project.ReportAsync("run", "orders.yaml");
+        var verified = await project.RunAsync("lake", "verify", "orders.yaml");
+        Assert.That(verified.ExitCode, Is.Zero, verified.ToString());
+        Assert.That(verified.Out, Does.StartWith("logged: ").And.Not.Contain("plain"), "what has no log is passed over");
     }
 
     [Test]

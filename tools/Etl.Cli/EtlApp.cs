@@ -341,13 +341,14 @@ internal sealed partial class EtlApp(TimeProvider time) : IEtlApp
     private async Task<IReadOnlyList<OfStage<T>>> WithLakesAsync<T>(Scope scope, string pipeline, string? stage, Func<ILakeMaintenance, ValueTask<T>> work)
     {
         await using var compiled = await ConnectedAsync(scope, pipeline);
+        var lakes = (stage is null ? compiled.Nodes.OfType<LoadNode>() : [compiled.RequireLoad(stage)])
+            .Select(load => (load.Id, Lake: load.Loader as ILakeMaintenance)).Where(load => load.Lake is not null).ToList();
+        // Where none has a log, the first says why that is needed.
+        var logged = lakes.Where(load => load.Lake!.HasLog).ToList();
         var results = new List<OfStage<T>>();
-        foreach (var load in stage is null ? compiled.Nodes.OfType<LoadNode>() : [compiled.RequireLoad(stage)])
+        foreach (var (id, lake) in logged.Count > 0 ? logged : lakes)
         {
-            if (load.Loader is ILakeMaintenance lake)
-            {
-                results.Add(new(load.Id, await work(lake)));
-            }
+            results.Add(new(id, await work(lake!)));
         }
 
         return results.Count > 0 ? results

@@ -2,6 +2,7 @@ using System.Globalization;
 using Etl.Contracts;
 using Etl.EndToEnd.Tests;
 using Etl.Plugins.Azure;
+using Etl.Plugins.Files;
 using Etl.Plugins.Lake;
 using Etl.Plugins.S3;
 using Etl.Plugins.Tests.Stores;
@@ -98,6 +99,19 @@ public class FolderLoadTests
     }
 
     [Test]
+    public async Task An_epoch_without_files_that_is_killed_after_its_commit_still_takes_those_of_before()
+    {
+        var table = Table(LoadMode.Append, "orders", null);
+        table.Options = table.Options with { AllowEmpty = true };
+        await table.LoadAsync(First);
+        var killed = await table.OpenAsync(fullRefresh: true, failPoint: p => _ = p == "files.after_commit" ? throw new IOException("killed") : p);
+        Assert.That(async () => await killed.PublishAsync(table.Next(killed), default), Throws.Exception);
+        Assert.That(Visible(table), Has.Count.EqualTo(1));
+        await table.LoadAsync(Second);
+        Assert.That(Rows(table), Is.EqualTo(LakeTable.Text(Second)));
+    }
+
+    [Test]
     [Property("Fault", 15)]
     public async Task A_lost_answer_is_resolved_and_the_files_get_their_names()
     {
@@ -117,6 +131,51 @@ public class FolderLoadTests
         table.Store.PutsTwice = true;
         await table.LoadAsync(Second);
         Assert.That(Rows(table), Is.EqualTo(LakeTable.Text([.. First, .. Second])));
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    [Property("Fault", 15)]
+    public async Task A_commit_that_arrives_after_it_was_looked_for_finds_its_files_unless_its_number_is_taken(bool arrives)
+    {
+        var table = Table(LoadMode.Append, "orders/{year}/{month}/{day}/", "$run_date");
+        await table.LoadAsync(First);
+        table.Store.Delays = key => key.Contains("/checkpoint-", StringComparison.Ordinal);
+        await using (var session = await table.OpenAsync())
+        {
+            await LakeTable.StageAsync(session, Second);
+            var next = table.Next(session);
+            await Assert.ThrowsAsync<CommitOutcomeUnknownException>(() => session.PublishAsync(next, default).AsTask());
+            Assert.That(await session.ResolveAsync(next, default), Is.False);
+        }
+
+        Assert.That(Hidden(table).Where(k => k.EndsWith(".run_date", StringComparison.Ordinal)), Is.Empty, "what comes next is another run, of another day");
+        table.Store.Delays = _ => false;
+        if (arrives)
+        {
+            await table.Store.ArriveAsync();
+            await using var session = await table.OpenAsync();
+            Assert.That(session.Checkpoint!.N, Is.EqualTo(2));
+        }
+        else
+        {
+            await table.LoadAsync(Second);
+            await table.Store.ArriveAsync();
+        }
+
+        Assert.That(Rows(table), Is.EqualTo(LakeTable.Text([.. First, .. Second])));
+        Assert.That(Hidden(table), Has.Count.EqualTo(2), "the commits, and nothing that waits");
+    }
+
+    [Test]
+    public async Task A_file_of_the_newest_epoch_that_is_gone_is_told_and_a_full_refresh_goes_on()
+    {
+        var table = Table(LoadMode.Append, "orders", null);
+        await table.LoadAsync(First);
+        await table.Store.DeleteAsync(Visible(table).Single(), default);
+        Assert.That(Thrown<EtlException>(async () => await table.OpenAsync()).Code, Is.EqualTo("ETL4557"));
+        await table.LoadAsync(Second, fullRefresh: true);
+        Assert.That(Rows(table), Is.EqualTo(LakeTable.Text(Second)));
     }
 
     [Test]
@@ -166,6 +225,53 @@ public class FolderLoadTests
         Assert.That(Thrown<EtlException>(async () => await table.OpenAsync()).Code, Is.EqualTo("ETL4315"));
         await table.LoadAsync([First[0] with { Note = "A" }], fullRefresh: true);
         Assert.That(Rows(table), Is.EqualTo(LakeTable.Text([First[0] with { Note = "A" }])), "also where an old file had the new one's name");
+    }
+
+    [Test]
+    public async Task A_folder_that_is_kept_in_another_way_is_refused()
+    {
+        var table = Table(LoadMode.Append, "orders", null);
+        await table.LoadAsync(First);
+        Assert.That(Told(async () => await Csv(table).OpenAsync(Request(table), default)), Is.EqualTo(
+            $"ETL4547: {table.Store.Root}orders/ is kept in another way: {table.Key} has loaded Parquet files into it. Nothing was written. Change the load's format back, or load into another path. (path)"));
+
+        var other = Table(LoadMode.Append, "orders", null);
+        await using (var session = await Csv(other).OpenAsync(Request(other), default))
+        {
+            await LakeTable.StageAsync(session, First);
+            await session.PublishAsync(other.Next(session), default);
+        }
+
+        Assert.That(Told(() => other.LoadAsync(Second)), Is.EqualTo(
+            $"ETL4547: {other.Store.Root}orders/ is kept in another way: {other.Key} has loaded csv or json files into it. Nothing was written. Change the load's format back, or load into another path. (path)"));
+
+        var delta = Table(LoadMode.Append, "orders", null);
+        delta.Options = delta.Options with { Publish = PublishAs.Log };
+        await delta.LoadAsync(First);
+        delta.Options = delta.Options with { Publish = PublishAs.Files };
+        Assert.That(Told(() => delta.LoadAsync(Second)), Is.EqualTo(
+            $"ETL4547: {delta.Store.Root}orders/ is kept in another way: it is a Delta table. Nothing was written. Change the load's format back, or load into another path. (path)"));
+
+        static CsvLoader Csv(LakeTable table) => new(new CsvLoadOptions { Path = "orders", Mode = FileLoadMode.Append }, table.Store, new PluginContext(table.Store.Folder + ".state", table.Store.Folder + ".state", 1L << 30, TimeProvider.System));
+        static LoadRequest Request(LakeTable table) => new(table.Key, LakeTable.Orders, "run-2", false, "host:1", TimeSpan.FromMinutes(1), _ => { });
+        static string Told(Func<Task> load) => Thrown<EtlException>(load) is var e ? $"{e.Code}: {e.Message}. {e.Hint} ({e.OptionPath})" : "";
+    }
+
+    [Test]
+    public async Task A_damaged_checkpoint_is_history_as_well()
+    {
+        var table = Table(LoadMode.Append, "orders", null);
+        await table.LoadAsync(First);
+        await table.LoadAsync(Second);
+        var first = Path.Combine(table.Store.Folder, Hidden(table)[0]);
+        await File.WriteAllTextAsync(first, (await File.ReadAllTextAsync(first)).Replace("run-1", "run-9", StringComparison.Ordinal));
+        var epochs = new List<long>();
+        await foreach (var epoch in table.Loader().ReadEpochsAsync(table.Key, default))
+        {
+            epochs.Add(epoch.N);
+        }
+
+        Assert.That(epochs, Is.EqualTo(new[] { 1L, 2L }));
     }
 
     [Test]

@@ -78,6 +78,35 @@ public class LakeRunDateTests
         Assert.That(Notes(table), Is.Empty);
     }
 
+    [TestCase(PublishAs.Log, "lake.before_commit")]
+    [TestCase(PublishAs.Files, "files.before_commit")]
+    public void An_attempt_that_cannot_clean_up_takes_its_note_back_all_the_same(PublishAs publish, string point)
+    {
+        var table = Table("orders", LoadMode.Append, "2026-02-28T23:59:59Z");
+        table.Options = table.Options with { Publish = publish };
+        table.Store.RefuseDeletes = key => key.EndsWith(".parquet", StringComparison.Ordinal);
+        Assert.That(async () =>
+        {
+            await using var session = await table.OpenAsync(failPoint: p => _ = p == point ? throw new IOException("no") : p);
+            await LakeTable.StageAsync(session, Three);
+            await session.PublishAsync(table.Next(session), default);
+        }, Throws.InstanceOf<IOException>().With.Message.StartsWith("refused"));
+        Assert.That(Notes(table), Is.Empty);
+    }
+
+    [Test]
+    public async Task A_run_that_is_refused_takes_its_note_back()
+    {
+        var table = Table("orders", LoadMode.Append, "2026-02-28T23:59:59Z");
+        table.Options = table.Options with { Schema = new() { Create = false } };
+        Assert.That((await Assert.ThrowsAsync<EtlException>(() => table.OpenAsync()))!.Code, Is.EqualTo("ETL4558"));
+        Assert.That(Notes(table), Is.Empty);
+        table.Options = table.Options with { Schema = new() };
+        table.Time = new SettableClock("2026-03-01T00:00:01Z");
+        await table.LoadAsync(Three[..1]);
+        Assert.That(table.Read(Dated), Is.EqualTo(new[] { "1|2026-03-01" }));
+    }
+
     [Test]
     public async Task An_upsert_leaves_rows_that_came_again_unchanged_under_their_date()
     {

@@ -69,6 +69,28 @@ public class LakeVacuumTests
     }
 
     [Test]
+    public async Task Files_of_loads_without_a_log_are_left_to_them_within_the_table_and_beside_its_files()
+    {
+        var table = new LakeTable(new ParquetLoaderOptions { Path = "orders", Mode = LoadMode.Append });
+        await table.LoadAsync([new Order(1, 1, "a", 1)]);
+        foreach (var (path, partitionBy) in new[] { ("orders/plain", "day"), ("orders", null) })
+        {
+            // As a version that did not refuse it left them.
+            var plain = new LakeTable(new ParquetLoaderOptions { Path = path, PartitionBy = partitionBy, Mode = LoadMode.Append, Publish = PublishAs.Files });
+            await plain.LoadAsync([new Order(2, 2, "b", 2)]);
+            foreach (var key in plain.Store.Keys())
+            {
+                await using var content = (await plain.Store.GetAsync(key, default))!;
+                await table.Store.PutAsync(key, content, default);
+            }
+        }
+
+        await table.Store.PutAsync("orders/plain/part-1.parquet", new MemoryStream([1]), default);
+        Age(table, days: 2);
+        Assert.That((await table.Loader().VacuumAsync(TimeSpan.Zero, dryRun: false, default)).Files, Is.Empty);
+    }
+
+    [Test]
     public async Task A_version_within_the_retention_keeps_its_files_when_the_logs_checkpoint_has_forgotten_them()
     {
         var table = new LakeTable(LakeTable.Upsert() with { CheckpointEvery = 100 });

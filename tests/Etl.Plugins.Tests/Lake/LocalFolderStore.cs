@@ -14,8 +14,14 @@ internal sealed class LocalFolderStore(string folder) : IObjectStore
     /// <summary>Called after it was put; throwing means that the answer was lost.</summary>
     public Action<string> AfterPutIfAbsent { get; set; } = _ => { };
 
+    /// <summary>Objects whose put if absent gets no answer, and is on its way until <see cref="ArriveAsync"/>.</summary>
+    public Func<string, bool> Delays { get; set; } = _ => false;
+
     /// <summary>Objects that cannot be put.</summary>
     public Func<string, bool> RefusePuts { get; set; } = _ => false;
+
+    /// <summary>Objects that cannot be deleted.</summary>
+    public Func<string, bool> RefuseDeletes { get; set; } = _ => false;
 
     /// <summary>How many bytes of each object are lost on the way.</summary>
     public int LostBytes { get; set; }
@@ -31,6 +37,8 @@ internal sealed class LocalFolderStore(string folder) : IObjectStore
 
     /// <summary>Called before a part is given, with how many were; throwing means that the connection broke.</summary>
     public Action<int> BeforeRange { get; set; } = _ => { };
+
+    private readonly List<(string Key, byte[] Content)> _onTheWay = [];
 
     public Uri Root => new(folder + "/");
 
@@ -60,6 +68,12 @@ internal sealed class LocalFolderStore(string folder) : IObjectStore
     public async ValueTask<bool> PutIfAbsentAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancel)
     {
         BeforePutIfAbsent(key);
+        if (Delays(key))
+        {
+            _onTheWay.Add((key, content.ToArray()));
+            throw new IOException("timed out");
+        }
+
         var path = PathOf(key);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         var temporary = path + Guid.NewGuid().ToString("N");
@@ -76,6 +90,15 @@ internal sealed class LocalFolderStore(string folder) : IObjectStore
 
         AfterPutIfAbsent(key);
         return !PutsTwice;
+    }
+
+    /// <summary>What was delayed is put, where nothing is by now.</summary>
+    public async Task ArriveAsync()
+    {
+        foreach (var (key, content) in _onTheWay)
+        {
+            await PutIfAbsentAsync(key, content, default);
+        }
     }
 
     public ValueTask<Stream?> GetAsync(string key, CancellationToken cancel) => ValueTask.FromResult<Stream?>(File.Exists(PathOf(key)) ? File.OpenRead(PathOf(key)) : null);
@@ -114,6 +137,11 @@ internal sealed class LocalFolderStore(string folder) : IObjectStore
 
     public ValueTask DeleteAsync(string key, CancellationToken cancel)
     {
+        if (RefuseDeletes(key))
+        {
+            throw new IOException($"refused: {key}");
+        }
+
         File.Delete(PathOf(key));
         return ValueTask.CompletedTask;
     }
