@@ -16,6 +16,10 @@ internal sealed record ColumnValues(DuckConnection connection, string table, str
     /// <summary>One row of aggregates.</summary>
     public string?[] Aggregate(params string[] terms) => connection.QueryRows($"SELECT {string.Join(", ", terms)} FROM {table}", cancel: cancel)[0];
 
+    /// <summary>The same of the first rows.</summary>
+    public string?[] AggregateOfFirst(int few, params string[] terms) =>
+        connection.QueryRows($"SELECT {string.Join(", ", terms)} FROM (FROM {table} LIMIT {few.ToString(CultureInfo.InvariantCulture)})", cancel: cancel)[0];
+
     // How many rows have a value: of different values each has a number.
     private bool IsGrouped { get; init; }
 
