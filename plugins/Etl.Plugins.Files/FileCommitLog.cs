@@ -20,15 +20,27 @@ internal sealed record FileCommit(Checkpoint Checkpoint, string? File, long From
     public string? MovedTo { get; init; }
 }
 
+/// <summary>A key that a load had for its epochs between two numbers, of which neither is its own: the first is of an earlier key, the second is the move to the next.</summary>
+internal readonly record struct NamedEpochs(CheckpointKey Key, long After, long Before)
+{
+    /// <summary>Whether an epoch's file under this key can never count: what was written while another key had the number, or lost it to the move.</summary>
+    public bool IsVoid(long n) => n <= After || n == Before;
+}
+
 /// <summary>
 /// One object for each epoch, <c>_etl/checkpoint-KEY/%020d.json</c>, written only if absent: whoever writes number n owns it, and
 /// everybody else who tried has lost. Never deleted, or a number could be taken twice.
 /// <para>
 /// A load that is renamed goes on in the log of its new key. The last entry of the old one says so: that one object is the move, so it is whole or absent. From then on the
-/// epochs up to it are the new key's, and whatever a run under the new key committed below its number, before it could know, is void.
+/// epochs up to it are the new key's, and whatever a run under the new key committed below its number, before it could know, is void. A log that ended is not gone on with:
+/// its numbers are taken, and only its newest entry tells of the move.
 /// </para>
 /// </summary>
-internal sealed class FileCommitLog(IObjectStore store, string path, CheckpointKey key)
+/// <param name="store">Where the log is.</param>
+/// <param name="path">The load's folder.</param>
+/// <param name="key">The load.</param>
+/// <param name="below">What entries are looked at for earlier names: along the moves of a load numbers fall, so that a search ends even where a log leads back to itself.</param>
+internal sealed class FileCommitLog(IObjectStore store, string path, CheckpointKey key, long below = long.MaxValue)
 {
     /// <summary>What the folders of logs begin with, below the path.</summary>
     public const string Folders = "_etl/checkpoint-";
@@ -41,9 +53,9 @@ internal sealed class FileCommitLog(IObjectStore store, string path, CheckpointK
     public static EtlException KeptOtherwise(string folder, string why) => new(
         "ETL4547", $"{folder} is kept in another way: {why}", "Nothing was written. Change the load's format back, or load into another path.") { OptionPath = "path" };
 
-    /// <summary>The load's key, and those that it had before.</summary>
-    public async ValueTask<IReadOnlyList<CheckpointKey>> NamesAsync(CancellationToken cancel) =>
-        await BeforeAsync(cancel) is { } before ? [key, .. await before.Log.NamesAsync(cancel)] : [key];
+    /// <summary>The load's key and those that it had before, the newest first, each with the epochs that it had the key for.</summary>
+    public async ValueTask<IReadOnlyList<NamedEpochs>> NamesAsync(CancellationToken cancel) =>
+        await BeforeAsync(cancel) is { } before ? [new(key, before.N, below), .. await before.Log.NamesAsync(cancel)] : [new(key, 0, below)];
 
     /// <summary>
     /// The newest commit, read for a run that takes the folder if <paramref name="request"/> is given; null before the first. ETL4546: the load goes on under another name.
@@ -52,10 +64,21 @@ internal sealed class FileCommitLog(IObjectStore store, string path, CheckpointK
     {
         _looked = false;
         var last = await NewestAsync(request, cancel);
-        return last?.MovedTo is not { } to || to == key.ToString() ? last
-            : request is null ? null
-            : throw new EtlException("ETL4546", $"{key} was moved to {to}, which goes on with the files in {store.Root}{path}", "Give the load another name, or another path.");
+        return !Ends(last) ? last : request is null ? null : throw Ended(last!);
     }
+
+    /// <summary>Whether another load may go on here: nothing was ever committed under this key. ETL4546: this load went on under another name.</summary>
+    public async ValueTask<bool> IsUnusedAsync(CancellationToken cancel)
+    {
+        _looked = false;
+        var last = await NewestAsync(null, cancel);
+        return Ends(last) ? throw Ended(last!) : last is null;
+    }
+
+    private bool Ends(FileCommit? last) => last?.MovedTo is { } to && to != key.ToString();
+
+    private EtlException Ended(FileCommit last) => new(
+        "ETL4546", $"{key} was moved to {last.MovedTo}, which goes on with the files in {store.Root}{path}", "Give the load another name, or another path.");
 
     private async ValueTask<FileCommit?> NewestAsync(LoadRequest? request, CancellationToken cancel)
     {
@@ -159,7 +182,7 @@ internal sealed class FileCommitLog(IObjectStore store, string path, CheckpointK
         await foreach (var (listed, _, _) in store.ListAsync($"{Below(path)}{Folders}", cancel))
         {
             var folder = listed[..(listed.LastIndexOf('/') + 1)];
-            if (folder != _folder && long.TryParse(Path.GetFileNameWithoutExtension(listed), NumberStyles.None, CultureInfo.InvariantCulture, out var n))
+            if (folder != _folder && long.TryParse(Path.GetFileNameWithoutExtension(listed), NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n < below)
             {
                 newest[folder] = Math.Max(n, newest.GetValueOrDefault(folder));
             }
@@ -170,7 +193,7 @@ internal sealed class FileCommitLog(IObjectStore store, string path, CheckpointK
         {
             if (await OldNameAsync($"{folder}{n:D20}.json", cancel) is { } name)
             {
-                _before = (new FileCommitLog(store, path, name), n);
+                _before = (new FileCommitLog(store, path, name, n), n);
             }
         }
 

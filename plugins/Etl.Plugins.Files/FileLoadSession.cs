@@ -93,7 +93,7 @@ internal sealed class FileLoadSession(IObjectStore store, LoadFormat format, Fil
             throw new FencedException(string.Create(CultureInfo.InvariantCulture, $"{request.Key} may commit epoch {Fence} here, and not {next.N}"));
         }
 
-        if (await new FileCommitLog(store, options.Path, next.Key).LastAsync(null, cancel) is not null)
+        if (!await new FileCommitLog(store, options.Path, next.Key).IsUnusedAsync(cancel))
         {
             return false;
         }
@@ -178,17 +178,17 @@ internal sealed class FileLoadSession(IObjectStore store, LoadFormat format, Fil
         }
     }
 
-    // Files of runs that lost this number, and after a replace all older ones. Those of a higher number belong to a run that may
+    // Files of runs that lost this number or one that a move gave to another name, and after a replace all older ones. Those of a higher number belong to a run that may
     // still commit them, except those that a full refresh found without a checkpoint.
     private async ValueTask DeleteDeadFilesAsync(FileCommit commit, CancellationToken cancel)
     {
         var dead = new List<string>();
-        foreach (var name in await log.NamesAsync(cancel))
+        foreach (var names in (await log.NamesAsync(cancel)).GroupBy(n => n.Key))
         {
-            await foreach (var (key, _, _) in store.ListAsync(EpochFileName.Prefix(options.Path, name), cancel))
+            await foreach (var (key, _, _) in store.ListAsync(EpochFileName.Prefix(options.Path, names.Key), cancel))
             {
-                if (EpochFileName.EpochOf(key, options.Path, name) is { } n
-                    && (n < commit.From || (n == commit.Checkpoint.N && key != commit.File) || (Replaces && lost.Contains(key))))
+                if (EpochFileName.EpochOf(key, options.Path, names.Key) is { } n
+                    && (n < commit.From || (n == commit.Checkpoint.N && key != commit.File) || names.All(epochs => epochs.IsVoid(n)) || (Replaces && lost.Contains(key))))
                 {
                     dead.Add(key);
                 }

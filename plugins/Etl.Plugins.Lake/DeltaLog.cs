@@ -122,17 +122,17 @@ internal sealed partial class DeltaLog(IObjectStore store, string root, string t
     {
         var snapshot = await ReadAsync(cancel);
         var epochs = snapshot.EpochsOf(key).Reverse().ToList();
-        var names = snapshot.NamesOf(key).ToHashSet(StringComparer.Ordinal);
+        var name = snapshot.NameAtCheckpoint(key);
         await foreach (var text in ReadBackAsync(snapshot.CheckpointedAt, cancel))
         {
             var actions = DeltaSnapshot.Actions(text).ToLookup(a => a.Kind, a => a.Action);
             epochs.AddRange(actions["commitInfo"]
                 .Select(a => a[DeltaCommit.CheckpointMember]?.GetValue<string>())
                 .OfType<string>()
-                .Where(json => names.Contains(NameOf(json)))
+                .Where(json => NameOf(json) == name)
                 .Select(json => DeltaSnapshot.Kept(json, key)));
             // What is older, it did under its name of then.
-            names.UnionWith(actions["domainMetadata"].Select(DeltaCommit.MoveOf).OfType<(string From, string To)>().Where(m => names.Contains(m.To)).Select(m => m.From).ToList());
+            name = actions["domainMetadata"].Select(DeltaCommit.MoveOf).OfType<(string From, string To)>().Where(m => m.To == name).Select(m => m.From).FirstOrDefault(name);
         }
 
         // The log's checkpoint has the newest of those before it once more.

@@ -13,7 +13,7 @@ internal sealed class DeltaSnapshot
     private readonly Dictionary<string, JsonObject> _transactions = new(StringComparer.Ordinal);
     private readonly Dictionary<string, JsonObject> _domains = new(StringComparer.Ordinal);
     private readonly Dictionary<string, List<string>> _checkpoints = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, string> _names = new(StringComparer.Ordinal);
+    private readonly List<(string From, string To)> _moves = [];
     private readonly HashSet<(string App, string Batch)> _batches = [];
 
     /// <summary>The version; -1 before the first.</summary>
@@ -73,14 +73,8 @@ internal sealed class DeltaSnapshot
     public static Checkpoint Kept(string json, CheckpointKey key) =>
         JsonNode.Parse(json)?["n"] is JsonValue number && number.TryGetValue<long>(out var n) ? Checkpoint.ParseKept(json, key, n) : Checkpoint.Parse(json);
 
-    /// <summary>The name of a load, and those that it had before, as far as versions were applied that say so.</summary>
-    public IEnumerable<string> NamesOf(CheckpointKey key)
-    {
-        for (var name = key.ToString(); name is not null; name = _names.GetValueOrDefault(name))
-        {
-            yield return name;
-        }
-    }
+    /// <summary>The name that a load had when the log's checkpoint was made that this began with. Names are taken again, so each move is undone in its turn.</summary>
+    public string NameAtCheckpoint(CheckpointKey key) => Enumerable.Reverse(_moves).Aggregate(key.ToString(), (name, move) => move.To == name ? move.From : name);
 
     /// <summary>Another pipeline's stage that committed here; null when there is none.</summary>
     public string? OtherWriter(CheckpointKey key) => _checkpoints.Keys.FirstOrDefault(app => app != key.ToString());
@@ -223,7 +217,7 @@ internal sealed class DeltaSnapshot
 
     private void Move(string from, string to)
     {
-        _names[to] = from;
+        _moves.Add((from, to));
         _transactions.Remove(from);
         if (_checkpoints.Remove(from, out var epochs))
         {

@@ -114,19 +114,25 @@ public sealed class PostgresConnection : IConnection, ITableCatalog, IScriptRunn
         return OpenAsync(_target.Value, cancel);
     }
 
-    /// <summary>Ends a session of this connection that its client has left, at the server.</summary>
-    internal async ValueTask EndBackendAsync(int processId)
+    /// <summary>
+    /// Ends a session of this connection that its client has left, at the server; false when it may be there still. Asked by a session of its own: the pool may be full, and
+    /// of sessions that wait for this.
+    /// </summary>
+    internal async ValueTask<bool> EndBackendAsync(int processId)
     {
         try
         {
-            await using var session = await OpenSourceAsync(CancellationToken.None);
+            await using var once = NpgsqlDataSource.Create(ConnectionString(readOnly: true, pooling: false));
+            await using var session = await OpenAsync(once, CancellationToken.None);
             await using var command = new NpgsqlCommand("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND application_name = 'etl' AND usename = current_user", session);
+            command.CommandTimeout = Math.Max(1, (int)_options.ConnectTimeout.TotalSeconds);
             command.Parameters.AddWithValue(processId);
-            await command.ExecuteScalarAsync();
+            return await command.ExecuteScalarAsync() is null or true;
         }
         catch (Exception e) when (e is EtlException or NpgsqlException)
         {
-            // It then ends by itself when it next writes to the lost client; the caller is being cancelled and has its error.
+            // A cancelled query then ends by itself when it next writes to the lost client; who cancels it has its error.
+            return false;
         }
     }
 
@@ -149,7 +155,7 @@ public sealed class PostgresConnection : IConnection, ITableCatalog, IScriptRunn
         }
     }
 
-    private string ConnectionString(bool readOnly)
+    private string ConnectionString(bool readOnly, bool pooling = true)
     {
         var mode = _options.SslMode ?? (IsThisMachine(_options.Host) ? PostgresSslMode.Prefer : PostgresSslMode.VerifyFull);
         return new NpgsqlConnectionStringBuilder
@@ -159,6 +165,7 @@ public sealed class PostgresConnection : IConnection, ITableCatalog, IScriptRunn
             Database = _options.Database,
             Username = _options.User,
             Password = _options.Password,
+            Pooling = pooling,
             MaxPoolSize = _options.PoolSize,
             Timeout = (int)_options.ConnectTimeout.TotalSeconds,
             CommandTimeout = (int)_options.CommandTimeout.TotalSeconds,

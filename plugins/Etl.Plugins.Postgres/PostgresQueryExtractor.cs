@@ -69,13 +69,13 @@ public sealed class PostgresQueryExtractor(PostgresQueryExtractOptions options, 
         }
         catch (PostgresException e) when (e.SqlState.StartsWith("42", StringComparison.Ordinal))
         {
-            limit.Dispose();
+            await limit.DisposeAsync();
             await snapshot.DisposeAsync();
             throw new EtlException("ETL4458", $"the SQL cannot run: {e.MessageText} ({e.SqlState})", e.Hint, e) { OptionPath = "query" };
         }
         catch
         {
-            limit.Dispose();
+            await limit.DisposeAsync();
             await snapshot.DisposeAsync();
             throw;
         }

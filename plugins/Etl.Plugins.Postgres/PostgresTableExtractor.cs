@@ -101,7 +101,7 @@ public sealed class PostgresTableExtractor(PostgresTableExtractOptions options, 
         }
         catch
         {
-            limit.Dispose();
+            await limit.DisposeAsync();
             await snapshot.DisposeAsync();
             throw;
         }

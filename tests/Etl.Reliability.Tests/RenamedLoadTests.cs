@@ -129,14 +129,86 @@ public sealed class RenamedLoadTests
     {
         await using var events = await LoadedAndRenamedAsync("csv");
         await MovedAsync(events);
-        events.Project.Replace(Events.Pipeline, "pipeline: journal", "pipeline: log");
-        events.Project.Replace(Events.Pipeline, "id: record", "id: log");
+        RenameBack(events);
         var refused = await events.Project.RunAsync("run", Events.Pipeline, "--output", "json");
         Assert.That(refused.ExitCode, Is.EqualTo(1), refused.ToString());
         var error = JsonNode.Parse(refused.Out)!["error"]!;
         Assert.That(
             $"{error["code"]}: {error["message"]}. {error["hint"]}",
             Is.EqualTo($"ETL4546: default/log/log was moved to default/journal/record, which goes on with the files in file://{events.Project.PathOf("out/log")}. Give the load another name, or another path."));
+    }
+
+    // The names are taken again by the same load; the lake's checkpoints of its log lie before, between and after the moves.
+    [TestCase("sqlite", 10)]
+    [TestCase("duckdb", 10)]
+    [TestCase("lake", 3)]
+    [TestCase("lake", 4)]
+    [TestCase("lake", 10)]
+    [TestCase("postgres", 10, Category = "Integration")]
+    public async Task A_load_that_was_moved_can_be_moved_back(string target, int checkpointEvery)
+    {
+        await using var events = await LoadedAndRenamedAsync(target);
+        if (target == "lake")
+        {
+            events.Project.Replace(Events.Pipeline, "mode: append", $"mode: append, checkpoint_every: {checkpointEvery}");
+        }
+
+        await MovedAsync(events);
+        await events.GrowAsync(30);
+        await events.SucceedAsync();
+        RenameBack(events);
+        await events.SucceedAsync(Back);
+        await events.GrowAsync(40);
+        await events.SucceedAsync();
+        Assert.That(await events.RowsAsync(), Is.EqualTo(Events.Numbers(40)));
+        await events.SucceedAsync("state", "reset", Events.Pipeline, "log", "--to-epoch", "4", "--yes");
+        await events.SucceedAsync();
+        Assert.That(await events.RowsAsync(), Has.Count.EqualTo(50), "epoch 4 ended at 30, under the other name");
+        await events.SucceedAsync("state", "reset", Events.Pipeline, "log", "--to-epoch", "1", "--yes");
+        await events.SucceedAsync();
+        Assert.That(await events.RowsAsync(), Has.Count.EqualTo(80), "epoch 1 ended at 10");
+    }
+
+    // The name's numbers are taken, and what it had is the other load's.
+    [TestCase("journal", "record")]
+    [TestCase("other", "other")]
+    public async Task Files_are_not_moved_to_a_name_that_was_moved_away(string fromPipeline, string fromStage)
+    {
+        await using var events = await LoadedAndRenamedAsync("csv");
+        await MovedAsync(events);
+        await events.GrowAsync(30);
+        events.Project.Replace(Events.Pipeline, "pipeline: journal", "pipeline: other");
+        events.Project.Replace(Events.Pipeline, "id: record", "id: other");
+        await events.SucceedAsync();
+        events.Project.Replace(Events.Pipeline, "pipeline: other", "pipeline: log");
+        events.Project.Replace(Events.Pipeline, "id: other", "id: log");
+        var refused = await events.Project.RunAsync("state", "move", Events.Pipeline, "log", "--from-pipeline", fromPipeline, "--from-stage", fromStage);
+        Assert.That(refused.ExitCode, Is.EqualTo(1), refused.ToString());
+        Assert.That(refused.Error, Does.Contain("ETL4546").And.Contain("default/log/log was moved to default/journal/record, which goes on with the files"));
+        Rename(events);
+        await events.SucceedAsync();
+        Assert.That(await events.RowsAsync(), Has.Count.EqualTo(60), "each load goes on where it was");
+    }
+
+    [Test]
+    public async Task Files_of_killed_runs_under_either_name_go_after_a_move()
+    {
+        await using var events = await LoadedAndRenamedAsync("csv");
+        await events.GrowAsync(30);
+        await KilledAsync();
+        RenameBack(events);
+        await KilledAsync();
+        Rename(events);
+        Assert.That(await events.RowsAsync(), Has.Count.EqualTo(60), "what was not committed is seen");
+        await MovedAsync(events);
+        await events.SucceedAsync();
+        Assert.That(await events.RowsAsync(), Is.EqualTo(Events.Numbers(30)));
+
+        async Task KilledAsync()
+        {
+            var killed = await events.Project.RunAtAsync("csv.before_commit:kill", "run", Events.Pipeline);
+            Assert.That(killed.ExitCode, Is.EqualTo(137), killed.ToString());
+        }
     }
 
     // The log's checkpoint comes after the move, so the history is read back through it.
@@ -161,6 +233,8 @@ public sealed class RenamedLoadTests
 
     private static string[] Move => ["state", "move", Events.Pipeline, "record", "--from-pipeline", "log", "--from-stage", "log"];
 
+    private static string[] Back => ["state", "move", Events.Pipeline, "log", "--from-pipeline", "journal", "--from-stage", "record"];
+
     private static async Task<Events> LoadedAndRenamedAsync(string target)
     {
         var events = await Events.CreateAsync(target);
@@ -176,6 +250,12 @@ public sealed class RenamedLoadTests
     {
         events.Project.Replace(Events.Pipeline, "pipeline: log", "pipeline: journal");
         events.Project.Replace(Events.Pipeline, "id: log", "id: record");
+    }
+
+    private static void RenameBack(Events events)
+    {
+        events.Project.Replace(Events.Pipeline, "pipeline: journal", "pipeline: log");
+        events.Project.Replace(Events.Pipeline, "id: record", "id: log");
     }
 
     private static async Task MovedAsync(Events events)

@@ -55,7 +55,8 @@ internal sealed class ColumnProfiler(ColumnValues stored, TypeFinder? types)
         };
         if (values.rows <= CountedUpTo || estimate <= FewDifferent || (nulls == 0 && estimate >= MaybeUnique * values.rows))
         {
-            var (frequent, distinct) = values.Frequencies(v, MostValues);
+            values = values.Grouped("etl_values", v);
+            var (frequent, distinct) = values.MostFrequent(MostValues);
             profile = profile with { Distinct = distinct, DistinctIsExact = true, Values = isOrdered && !profile.IsSensitive ? frequent : [] };
         }
 

@@ -16,15 +16,27 @@ internal sealed record ColumnValues(DuckConnection connection, string table, str
     /// <summary>One row of aggregates.</summary>
     public string?[] Aggregate(params string[] terms) => connection.QueryRows($"SELECT {string.Join(", ", terms)} FROM {table}", cancel: cancel)[0];
 
-    /// <summary>The most frequent values of an expression over the column that is not NULL, the most frequent first, and how many different ones there are.</summary>
-    public (IReadOnlyList<Frequency> Values, long Distinct) Frequencies(string expression, int most)
+    /// <summary>The same of the first rows.</summary>
+    public string?[] AggregateOfFirst(int few, params string[] terms) =>
+        connection.QueryRows($"SELECT {string.Join(", ", terms)} FROM (FROM {table} LIMIT {few.ToString(CultureInfo.InvariantCulture)})", cancel: cancel)[0];
+
+    // How many rows have a value: of different values each has a number.
+    private bool IsGrouped { get; init; }
+
+    /// <summary>The different values of an expression over the column that is not NULL, each once: what is asked of them is not asked of every row. Until the same name is used again.</summary>
+    public ColumnValues Grouped(string name, string expression)
     {
-        // Grouped once, in a table: both questions are about all groups, and they may be many.
-        connection.Execute($"CREATE OR REPLACE TABLE etl_groups AS SELECT v, count(*) AS n FROM (SELECT {expression} AS v FROM {table}) WHERE v IS NOT NULL GROUP BY v", cancel: cancel);
-        var distinct = Numbers.Parse(connection.QueryText("SELECT count(*) FROM etl_groups", cancel: cancel)!);
-        var values = connection.QueryRows($"SELECT CAST(v AS VARCHAR), n FROM etl_groups ORDER BY n DESC, v LIMIT {most.ToString(CultureInfo.InvariantCulture)}", cancel: cancel)
+        var (weight, n) = IsGrouped ? ("CAST(sum(n) AS BIGINT)", ", n") : ("count(*)", "");
+        connection.Execute($"CREATE OR REPLACE TABLE {name} AS SELECT v, {weight} AS n FROM (SELECT {expression} AS v{n} FROM {table}) WHERE v IS NOT NULL GROUP BY v", cancel: cancel);
+        return this with { table = name, sql = "v", IsGrouped = true };
+    }
+
+    /// <summary>Of <see cref="Grouped"/> values the most frequent ones, the most frequent first, and how many there are.</summary>
+    public (IReadOnlyList<Frequency> Values, long Distinct) MostFrequent(int most)
+    {
+        var distinct = Numbers.Parse(connection.QueryText($"SELECT count(*) FROM {table}", cancel: cancel)!);
+        var values = connection.QueryRows($"SELECT CAST(v AS VARCHAR), n FROM {table} ORDER BY n DESC, v LIMIT {most.ToString(CultureInfo.InvariantCulture)}", cancel: cancel)
             .Select(r => new Frequency(r[0]!, Numbers.Parse(r[1]!))).ToList();
-        connection.Execute("DROP TABLE etl_groups", cancel: cancel);
         return (values, distinct);
     }
 

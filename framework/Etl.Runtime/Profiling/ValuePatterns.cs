@@ -28,9 +28,10 @@ internal static class ValuePatterns
             return column;
         }
 
-        var exact = values.Frequencies(Form(values.sql), MostPatterns);
+        var forms = values.Grouped("etl_forms", Form(values.sql));
+        var exact = forms.MostFrequent(MostPatterns);
         // One form is of a code; with several, what they have in common says more of rows to come.
-        var runs = exact.Distinct == 1 ? exact : values.Frequencies(Runs(values.sql), MostPatterns);
+        var runs = exact.Distinct == 1 ? exact : forms.Grouped("etl_runs", Runs(forms.sql)).MostFrequent(MostPatterns);
         var shown = exact.Distinct <= FewExact ? exact : runs;
         var isCode = runs.Distinct <= MostAlternatives && values.rows - column.Nulls >= FewestRows && HoldsAsciiOnly(values);
         return column with
@@ -41,9 +42,9 @@ internal static class ValuePatterns
         };
     }
 
-    // The pluses of the text are told from those of the form before there are any of the form.
-    private static string Runs(string sql) => ((string[])["A", "a", "9"]).Aggregate(
-        Form($@"regexp_replace({sql}, '([+\\])', '\\\1', 'g')"), (form, c) => $"regexp_replace({form}, '{c}{{2,}}', '{c}+', 'g')");
+    // Of a form: it has the pluses of the text, which are told from those of runs before there are any.
+    private static string Runs(string form) => ((string[])["A", "a", "9"]).Aggregate(
+        $@"regexp_replace({form}, '([+\\])', '\\\1', 'g')", (runs, c) => $"regexp_replace({runs}, '{c}{{2,}}', '{c}+', 'g')");
 
     private static string Form(string sql) =>
         $@"regexp_replace(regexp_replace(regexp_replace({sql}, '\p{{Lu}}', 'A', 'g'), '[\p{{Ll}}\p{{Lt}}\p{{Lm}}\p{{Lo}}]', 'a', 'g'), '\p{{Nd}}', '9', 'g')";

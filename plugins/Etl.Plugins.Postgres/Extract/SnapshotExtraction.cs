@@ -58,17 +58,17 @@ internal sealed class SnapshotExtraction(SourceSnapshot snapshot, IReadOnlyList<
             }
             else
             {
-                limit.Forget(process);
+                await limit.ForgetAsync(process);
                 await SourceSnapshot.CloseAsync(session);
             }
         }
     }
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
-        limit.Dispose();
-        return snapshot.DisposeAsync();
+        await limit.DisposeAsync();
+        await snapshot.DisposeAsync();
     }
 
     // A session that was ended says so in words of its own, and after what the connection still had in its buffer.

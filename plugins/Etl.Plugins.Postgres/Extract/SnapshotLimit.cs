@@ -7,12 +7,16 @@ namespace Etl.Plugins.Postgres.Extract;
 /// Ends the sessions that hold a snapshot once it is too old, at the server: the run may be waiting for its target and not look at them. What is read by then is read,
 /// so a run that only publishes goes on.
 /// </summary>
-internal sealed class SnapshotLimit : IDisposable
+internal sealed class SnapshotLimit : IAsyncDisposable
 {
+    private static readonly TimeSpan Again = TimeSpan.FromSeconds(10);
+
+    private readonly Lock _gate = new();
     private readonly PostgresConnection _connection;
     private readonly TimeSpan? _age;
     private readonly ConcurrentDictionary<int, bool> _sessions = new();
     private readonly ITimer? _timer;
+    private Task _ending = Task.CompletedTask;
     private volatile bool _passed;
 
     /// <param name="connection">Where the snapshot is.</param>
@@ -22,7 +26,12 @@ internal sealed class SnapshotLimit : IDisposable
     {
         _connection = connection;
         _age = age;
-        _timer = age is null ? null : time.CreateTimer(_ => _ = EndAsync(), null, age.Value, Timeout.InfiniteTimeSpan);
+        if (age is not null)
+        {
+            // It starts when there is something to start it again with.
+            _timer = time.CreateTimer(_ => End(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            _timer.Change(age.Value, Timeout.InfiniteTimeSpan);
+        }
     }
 
     /// <summary>Whether the snapshot was ended.</summary>
@@ -43,8 +52,15 @@ internal sealed class SnapshotLimit : IDisposable
         }
     }
 
-    /// <summary>A session is given back: it is not the snapshot's any more.</summary>
-    public void Forget(int processId) => _sessions.TryRemove(processId, out _);
+    /// <summary>Before a session is given back: it is not the snapshot's any more. Nothing ends it once this has returned, whoever has it then.</summary>
+    public ValueTask ForgetAsync(int processId)
+    {
+        lock (_gate)
+        {
+            _sessions.TryRemove(processId, out _);
+            return new(_ending);
+        }
+    }
 
     /// <summary>ETL4489 once the snapshot was ended.</summary>
     public void Require()
@@ -55,19 +71,43 @@ internal sealed class SnapshotLimit : IDisposable
         }
     }
 
-    /// <inheritdoc/>
-    public void Dispose()
+    /// <summary>Before the snapshot is given back, as <see cref="ForgetAsync"/> of all its sessions.</summary>
+    public async ValueTask DisposeAsync()
     {
+        Task ending;
+        lock (_gate)
+        {
+            _sessions.Clear();
+            ending = _ending;
+        }
+
+        await ending;
         _timer?.Dispose();
-        _sessions.Clear();
+    }
+
+    private void End()
+    {
+        lock (_gate)
+        {
+            _passed = true;
+            _ending = EndAsync();
+        }
     }
 
     private async Task EndAsync()
     {
-        _passed = true;
-        foreach (var processId in _sessions.Keys.Where(p => _sessions.TryRemove(p, out _)))
+        await Task.Yield();
+        foreach (var processId in _sessions.Keys.Where(_sessions.ContainsKey))
         {
-            await _connection.EndBackendAsync(processId);
+            if (await _connection.EndBackendAsync(processId))
+            {
+                _sessions.TryRemove(processId, out _);
+            }
+        }
+
+        if (!_sessions.IsEmpty)
+        {
+            _timer!.Change(Again, Timeout.InfiniteTimeSpan);
         }
     }
 }

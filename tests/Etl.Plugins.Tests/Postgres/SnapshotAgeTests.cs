@@ -1,5 +1,6 @@
 using Etl.Contracts;
 using Etl.Plugins.Postgres;
+using Npgsql;
 using NUnit.Framework;
 
 namespace Etl.Plugins.Tests.Postgres;
@@ -59,6 +60,74 @@ public sealed class SnapshotAgeTests
     }
 
     [Test]
+    public async Task A_snapshot_is_ended_though_it_has_all_sessions_of_the_pool()
+    {
+        await using var db = await TestDatabase.CreateAsync();
+        await db.RunAsync("CREATE TABLE t (id bigint PRIMARY KEY)");
+        await using var narrow = new PostgresConnection(db.Options with { PoolSize = 1 });
+        var time = new Alarm();
+        await using var extraction = await OpenAsync(db, db.Table("t", Limited, narrow), time);
+        time.Ring();
+        await NoSnapshotAsync(db);
+    }
+
+    [Test]
+    public async Task A_snapshot_that_could_not_be_ended_is_ended_later()
+    {
+        await using var db = await TestDatabase.CreateAsync();
+        await db.RunAsync("CREATE TABLE t (id bigint PRIMARY KEY)");
+        var time = new Alarm();
+        await using var extraction = await OpenAsync(db, db.Table("t", Limited), time);
+
+        // Nobody disallows sessions from within the database.
+        await using (var session = new NpgsqlConnection(PostgresServer.ConnectionString))
+        {
+            await session.OpenAsync();
+            await SetLimitAsync(session, "false");
+            time.Ring();
+            while (time.Due != TimeSpan.FromSeconds(10))
+            {
+                await Task.Delay(20);
+            }
+
+            await SetLimitAsync(session, "true");
+        }
+
+        time.Ring();
+        await NoSnapshotAsync(db);
+
+        async Task SetLimitAsync(NpgsqlConnection session, string allowed)
+        {
+            await using var command = new NpgsqlCommand($"ALTER DATABASE {db.Name} ALLOW_CONNECTIONS {allowed}", session);
+            await command.ExecuteNonQueryAsync();
+        }
+    }
+
+    [Test]
+    public async Task A_session_is_not_given_back_while_it_is_being_ended()
+    {
+        await using var db = await TestDatabase.CreateAsync();
+        await db.RunAsync("CREATE TABLE t (id bigint PRIMARY KEY)");
+        await using var narrow = new PostgresConnection(db.Options with { PoolSize = 1 });
+        var time = new Alarm();
+        for (var i = 0; i < 12; i++)
+        {
+            // Given back before, while and after the one that ends it is on its way.
+            var extraction = await OpenAsync(db, db.Table("t", Limited, narrow), time);
+            time.Ring();
+            await Task.Delay(3 * i);
+            await extraction.DisposeAsync();
+            Assert.That(time.Due, Is.Null);
+            for (var used = 0; used < 5; used++)
+            {
+                // The pool's only session.
+                await narrow.CheckAsync(CancellationToken.None);
+                await Task.Delay(10);
+            }
+        }
+    }
+
+    [Test]
     public async Task Without_a_limit_nothing_is_timed()
     {
         await using var db = await TestDatabase.CreateAsync();
@@ -101,7 +170,11 @@ public sealed class SnapshotAgeTests
 
         private sealed class Timer(Alarm alarm) : ITimer
         {
-            public bool Change(TimeSpan dueTime, TimeSpan period) => throw new NotSupportedException();
+            public bool Change(TimeSpan dueTime, TimeSpan period)
+            {
+                alarm.Due = dueTime;
+                return true;
+            }
 
             public void Dispose() => alarm.Due = null;
 
