@@ -1,4 +1,3 @@
-using Etl.Contracts;
 using Etl.Runtime.Compilation;
 using Etl.Runtime.Compilation.Diff;
 using Etl.Runtime.Definition;
@@ -58,7 +57,7 @@ public sealed class PipelineComparer(PipelineRunner runner, Redactor redactor, s
         var catalog = runner.Plugins(Directory.Exists(today) ? project with { Folder = today } : project);
         var now = time.GetUtcNow();
         var run = new RunContext("diff", DateOnly.FromDateTime(now.UtcDateTime), now, new Dictionary<string, string>());
-        var factory = new ComponentFactory(catalog, new PluginContext(project.Folder, project.StateFolder, project.Settings.Memory.Bytes, time));
+        var factory = ComponentFactory.For(project, catalog, project.Settings.Memory, time);
         var definition = bag.HasErrors ? null : PipelineReader.Read(path, project, run, bag);
         await using var pipeline = definition is null ? null : await Compiler.CompileAsync(project, definition, factory, redactor, connects: false, bag);
         return pipeline is null ? null : PipelineVersion.Of(pipeline, root);

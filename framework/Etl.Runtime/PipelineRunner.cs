@@ -51,7 +51,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         planned?.RequireSame(pipeline);
         request.FailPoints.Hit("compiled");
         using var temporary = TemporaryFolder.Hold(project.StateFolder);
-        var factory = new ComponentFactory(catalog, new PluginContext(project.Folder, project.StateFolder, memory.Bytes, time));
+        var factory = ComponentFactory.For(project, catalog, memory, time);
         var (ledger, connection) = OpenLedger(project, factory, request.Redactor);
         await using var ledgerOwner = ledger;
         await using var connectionOwner = connection;
@@ -90,7 +90,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
     public async Task<LiveComparison> CompareLiveAsync(CompiledPipeline pipeline, Redactor redactor, CancellationToken cancel)
     {
         var project = pipeline.Project;
-        var factory = new ComponentFactory(Plugins(project), new PluginContext(project.Folder, project.StateFolder, project.Settings.Memory.Bytes, time));
+        var factory = ComponentFactory.For(project, Plugins(project), project.Settings.Memory, time);
         var refused = new Dictionary<string, EtlException>();
         CompiledPipeline? evolved = null;
         try
@@ -176,7 +176,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
             bag.AddWarning(SourceSpan.Start(file), "ETL4390", rehearsal, "Unset it for real work.");
         }
 
-        var factory = new ComponentFactory(catalog, new PluginContext(project.Folder, project.StateFolder, memory.Bytes, time));
+        var factory = ComponentFactory.For(project, catalog, memory, time);
         var pipeline = definition is null ? null : await Compiler.CompileAsync(project, definition, factory, request.Redactor, request.Connects, bag);
         if (pipeline is null)
         {

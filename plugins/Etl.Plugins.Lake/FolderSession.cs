@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Globalization;
 using Apache.Arrow;
 using Etl.Contracts;
@@ -22,8 +21,6 @@ internal sealed class FolderSession : ILoadSession
     private readonly StagedRows _rows;
     private readonly string _staging;
     private readonly IReadOnlyList<string> _lost;
-    private readonly ConcurrentBag<int> _lanes = [];
-    private int _lastLane;
     private bool? _isPublished = false;
     private bool _isGivenUp;
 
@@ -57,20 +54,7 @@ internal sealed class FolderSession : ILoadSession
     /// <inheritdoc/>
     public async ValueTask StageAsync(IAsyncEnumerable<RecordBatch> batches, CancellationToken cancel)
     {
-        if (!_lanes.TryTake(out var lane))
-        {
-            lane = Interlocked.Increment(ref _lastLane);
-        }
-
-        await foreach (var batch in batches.WithCancellation(cancel))
-        {
-            if (batch.Length > 0)
-            {
-                await _rows.AddAsync(batch, lane, cancel);
-            }
-        }
-
-        _lanes.Add(lane);
+        await _rows.StageAsync(batches, cancel);
         _load.Request.FailPoint("files.staged");
     }
 

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Apache.Arrow;
 using Etl.Contracts;
 using Etl.Parquet;
@@ -23,12 +22,10 @@ internal sealed class LakeSession : ILoadSession, IMovableLoadSession
     private readonly PartitionedWriter _writer;
     private readonly StagedRows _rows;
     private readonly ChangeDecision _decision;
-    private readonly ConcurrentBag<int> _lanes = [];
     private readonly CancellationTokenSource _givenUp = new();
     private Task<IReadOnlyList<DataFile>>? _finishing;
     private int _staging;
     private bool _isDisposed;
-    private int _lastLane;
     private Outcome _outcome;
     private HashSet<string> _committed = [];
 
@@ -85,20 +82,7 @@ internal sealed class LakeSession : ILoadSession, IMovableLoadSession
             await finishing.WaitAsync(cancel);
         }
 
-        if (!_lanes.TryTake(out var lane))
-        {
-            lane = Interlocked.Increment(ref _lastLane);
-        }
-
-        await foreach (var batch in batches.WithCancellation(cancel))
-        {
-            if (batch.Length > 0)
-            {
-                await _rows.AddAsync(batch, lane, cancel);
-            }
-        }
-
-        _lanes.Add(lane);
+        await _rows.StageAsync(batches, cancel);
         _load.Request.FailPoint("lake.staged");
         if (Interlocked.Decrement(ref _staging) == 0)
         {

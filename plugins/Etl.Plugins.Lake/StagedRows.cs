@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Concurrent;
 using Apache.Arrow;
 using Etl.Contracts;
 
@@ -10,13 +11,34 @@ namespace Etl.Plugins.Lake;
 internal sealed class StagedRows(LakeLoad load, Schema schema, PartitionedWriter writer, string[] key, KeyIndex? index)
 {
     private readonly int _opColumn = load.Request.Schema.Index(RowSchema.OpColumn);
+    private readonly ConcurrentBag<int> _lanes = [];
+    private int _lastLane;
     private long _rows;
 
     /// <summary>Rows that were given to the writer.</summary>
     public long Rows => Interlocked.Read(ref _rows);
 
-    /// <summary>Adds the rows of a batch, which is not needed afterwards.</summary>
-    public async ValueTask AddAsync(RecordBatch batch, int lane, CancellationToken cancel)
+    /// <summary>Adds the rows of one of several streams that come at a time; each has a lane of the writer for as long as it lasts.</summary>
+    public async ValueTask StageAsync(IAsyncEnumerable<RecordBatch> batches, CancellationToken cancel)
+    {
+        if (!_lanes.TryTake(out var lane))
+        {
+            lane = Interlocked.Increment(ref _lastLane);
+        }
+
+        await foreach (var batch in batches.WithCancellation(cancel))
+        {
+            if (batch.Length > 0)
+            {
+                await AddAsync(batch, lane, cancel);
+            }
+        }
+
+        _lanes.Add(lane);
+    }
+
+    // The batch is not needed afterwards.
+    private async ValueTask AddAsync(RecordBatch batch, int lane, CancellationToken cancel)
     {
         var rows = ArrayPool<int>.Shared.Rent(batch.Length);
         var files = index is null ? null : ArrayPool<int>.Shared.Rent(batch.Length);

@@ -114,7 +114,7 @@ internal sealed partial class EtlApp(TimeProvider time) : IEtlApp
         var live = request.Online ? await Runner(request.Scope).CompareLiveAsync(compiled, _redactor, cancel) : null;
         return new PlanDescription(
             PlanText.Render(compiled) + (live is null ? "" : "\n" + LiveComparisonText.Render(live)),
-            SealedPlan.Write(compiled, Runner(request.Scope).Plugins(compiled.Project), request.Date, _redactor, live is null ? null : LiveComparisonText.Json(live)),
+            request.Sealed ? SealedPlan.Write(compiled, Runner(request.Scope).Plugins(compiled.Project), request.Date, _redactor, live is null ? null : LiveComparisonText.Json(live)) : null,
             warnings,
             live);
     }

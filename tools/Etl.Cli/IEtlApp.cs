@@ -182,14 +182,15 @@ internal sealed record RunRequest
 /// <param name="Parameters">By <c>--param</c>; values as written.</param>
 /// <param name="Date">The logical date; null for today in the project's time zone.</param>
 /// <param name="Online">Also compare with what sources and targets are now.</param>
-internal sealed record PlanRequest(Scope Scope, string Pipeline, IReadOnlyDictionary<string, string> Parameters, DateOnly? Date, bool Online = false);
+/// <param name="Sealed">Also as a document, for which all that it was made from is read again.</param>
+internal sealed record PlanRequest(Scope Scope, string Pipeline, IReadOnlyDictionary<string, string> Parameters, DateOnly? Date, bool Online = false, bool Sealed = false);
 
 /// <summary>A plan in two forms.</summary>
 /// <param name="Text">For people, ended by a line feed.</param>
 /// <param name="Json">One document.</param>
 /// <param name="Warnings">What a person should know before it runs.</param>
 /// <param name="Live">What it was compared with; null when nothing was connected.</param>
-internal sealed record PlanDescription(string Text, string Json, IReadOnlyList<Diagnostic> Warnings, LiveComparison? Live = null);
+internal sealed record PlanDescription(string Text, string? Json, IReadOnlyList<Diagnostic> Warnings, LiveComparison? Live = null);
 
 /// <summary>What validation found.</summary>
 /// <param name="Files">The pipelines that were compiled.</param>

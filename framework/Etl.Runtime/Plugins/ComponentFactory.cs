@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Runtime.ExceptionServices;
 using Etl.Contracts;
+using Etl.Runtime.Definition;
 
 namespace Etl.Runtime.Plugins;
 
@@ -9,6 +10,10 @@ public sealed class ComponentFactory(PluginCatalog catalog, PluginContext contex
 {
     /// <summary>The constructor's parameter of this name takes the options record.</summary>
     internal const string OptionsParameter = "options";
+
+    /// <summary>For the components of a project.</summary>
+    public static ComponentFactory For(Project project, PluginCatalog catalog, ByteSize memory, TimeProvider time) =>
+        new(catalog, new PluginContext(project.Folder, project.StateFolder, memory.Bytes, time));
 
     /// <summary>The plugins.</summary>
     public PluginCatalog Catalog => catalog;

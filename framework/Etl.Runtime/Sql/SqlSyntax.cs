@@ -30,8 +30,19 @@ internal static partial class SqlSyntax
     public static JsonNode? Plan(DuckConnection connection, string sql) =>
         Serialized(connection, $"json_serialize_plan({SqlText.Literal(sql)}, skip_null := true, skip_empty := true, optimize := false)");
 
-    private static JsonNode? Serialized(DuckConnection connection, string call) =>
-        JsonNode.Parse(NoNumber().Replace(connection.QueryText($"SELECT {call}::VARCHAR")!, static m => m.Value[0] == '"' ? m.Value : $"\"{m.Value}\""), documentOptions: Deep);
+    private static JsonNode? Serialized(DuckConnection connection, string call)
+    {
+        var json = connection.QueryText($"SELECT {call}::VARCHAR")!;
+        try
+        {
+            return JsonNode.Parse(json, documentOptions: Deep);
+        }
+        catch (JsonException)
+        {
+            // Not looked for before: it is rare, and the text is long.
+            return JsonNode.Parse(NoNumber().Replace(json, static m => m.Value[0] == '"' ? m.Value : $"\"{m.Value}\""), documentOptions: Deep);
+        }
+    }
 
     [GeneratedRegex(@"\b(ROLLUP|CUBE|GROUPING)\b|\(\s*\)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex MayGroupByNothing();

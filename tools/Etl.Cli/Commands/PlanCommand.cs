@@ -19,17 +19,18 @@ internal static class PlanCommand
         };
         host.Handle(command, async call =>
         {
+            var file = call.Parse.GetValue(OutFile);
             var plan = await call.App.PlanAsync(
-                new PlanRequest(call.Scope, call.Parse.GetRequiredValue(Pipeline), SharedOptions.ParametersOf(call.Parse), call.Parse.GetValue(SharedOptions.Date), call.Parse.GetValue(Online)),
+                new PlanRequest(call.Scope, call.Parse.GetRequiredValue(Pipeline), SharedOptions.ParametersOf(call.Parse), call.Parse.GetValue(SharedOptions.Date), call.Parse.GetValue(Online), call.Json || file is not null),
                 call.Cancel);
             foreach (var warning in plan.Warnings)
             {
                 await host.Error.WriteLineAsync(call.App.Redact(warning.ToString()));
             }
 
-            if (call.Parse.GetValue(OutFile) is { } file)
+            if (file is not null)
             {
-                await File.WriteAllTextAsync(file.FullName, call.App.Redact(plan.Json) + "\n", call.Cancel);
+                await File.WriteAllTextAsync(file.FullName, call.App.Redact(plan.Json!) + "\n", call.Cancel);
             }
 
             call.Print(call.Json ? plan.Json + "\n" : plan.Text);

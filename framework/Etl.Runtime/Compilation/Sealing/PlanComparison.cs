@@ -18,7 +18,11 @@ internal sealed class PlanComparison(SealedPlan plan, Project project, string fi
     private const int MostTold = 20;
 
     /// <summary>ETL3133 if a pipeline that does not compile is not what the plan was made from.</summary>
-    public void RequireSameInputs() => Require([.. Inputs(), .. (IEnumerable<string>)(Inputs().Any() ? ["the pipeline does not compile any more"] : [])]);
+    public void RequireSameInputs()
+    {
+        var changes = Inputs().ToList();
+        Require(changes.Count == 0 ? [] : [.. changes, "the pipeline does not compile any more"]);
+    }
 
     /// <summary>ETL3133 if a run of this would not be a run of the plan.</summary>
     public void RequireSame(CompiledPipeline now) => Require([.. Inputs(), .. Compiled(now)]);
@@ -41,13 +45,14 @@ internal sealed class PlanComparison(SealedPlan plan, Project project, string fi
 
     private List<string> Compiled(CompiledPipeline now)
     {
-        var (then, inputs) = (plan.Inputs, PlanInputs.Of(now, plugins, date, redactor));
+        var then = plan.Inputs;
+        var (parameters, connections) = (PlanInputs.ParametersOf(now, redactor), PlanInputs.ConnectionsOf(now));
         List<string> changes =
         [
-            .. then.Parameters.Where(p => inputs.Parameters.TryGetValue(p.Key, out var value) && p.Value is not null && value is not null && value != p.Value)
-                .Select(p => $"the parameter {p.Key} is {inputs.Parameters[p.Key]}, and {p.Value} in the plan"),
-            .. Differences(then.Connections, inputs.Connections, n => $"the connection {n} leads to {inputs.Connections[n]}, and to {then.Connections[n]} in the plan", _ => null, _ => null),
-            .. Differences(then.Variables, inputs.Variables, n => $"a variable in the options of '{n}' has another value", _ => null, _ => null),
+            .. then.Parameters.Where(p => parameters.TryGetValue(p.Key, out var value) && p.Value is not null && value is not null && value != p.Value)
+                .Select(p => $"the parameter {p.Key} is {parameters[p.Key]}, and {p.Value} in the plan"),
+            .. Differences(then.Connections, connections, n => $"the connection {n} leads to {connections[n]}, and to {then.Connections[n]} in the plan", _ => null, _ => null),
+            .. Differences(then.Variables, PlanInputs.VariablesOf(now, redactor), n => $"a variable in the options of '{n}' has another value", _ => null, _ => null),
             .. Differences(ById(plan.Nodes), ById(SealedPlan.NodesOf(now)), n => $"'{n}' compiles to something else", n => $"'{n}' is gone", n => $"'{n}' is new"),
         ];
         if (changes.Count == 0 && now.Hash != plan.Hash)

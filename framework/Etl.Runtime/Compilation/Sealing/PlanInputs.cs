@@ -43,12 +43,23 @@ public sealed record PlanInputs
         {
             Files = FilesOf(project, [Path.GetFullPath(pipeline.Definition.File), .. pipeline.Definition.Stages.Select(s => s.Contract).OfType<string>()]),
             Plugins = PluginsOf(plugins, [Engine.GetName().Name!, .. used]),
-            Parameters = Sorted(pipeline.Definition.Params.Keys.Select(name => KeyValuePair.Create(name, ParameterOf(pipeline, name, redactor)))),
+            Parameters = ParametersOf(pipeline, redactor),
             Date = date,
-            Connections = Sorted(pipeline.Connections.Select(c => KeyValuePair.Create(c.Key, c.Value.Display))),
-            Variables = Sorted(pipeline.Definition.Stages.Where(s => HasVariable(s.With)).Select(s => KeyValuePair.Create(s.Id, Hash(Encoding.UTF8.GetBytes(redactor.Redact(Values(s.With))))))),
+            Connections = ConnectionsOf(pipeline),
+            Variables = VariablesOf(pipeline, redactor),
         };
     }
+
+    /// <summary>The value of each parameter; null for a secret.</summary>
+    internal static SortedDictionary<string, string?> ParametersOf(CompiledPipeline pipeline, Redactor redactor) =>
+        Sorted(pipeline.Definition.Params.Keys.Select(name => KeyValuePair.Create(name, ParameterOf(pipeline, name, redactor))));
+
+    /// <summary>Where each connection leads.</summary>
+    internal static SortedDictionary<string, string> ConnectionsOf(CompiledPipeline pipeline) => Sorted(pipeline.Connections.Select(c => KeyValuePair.Create(c.Key, c.Value.Display)));
+
+    /// <summary>A hash over the options of each stage that has variables in them.</summary>
+    internal static SortedDictionary<string, string> VariablesOf(CompiledPipeline pipeline, Redactor redactor) =>
+        Sorted(pipeline.Definition.Stages.Where(s => HasVariable(s.With)).Select(s => KeyValuePair.Create(s.Id, Hash(Encoding.UTF8.GetBytes(redactor.Redact(Values(s.With)))))));
 
     /// <summary>The files of a project that every compilation reads, where they are there, and more.</summary>
     internal static SortedDictionary<string, string> FilesOf(Project project, IEnumerable<string> more)
