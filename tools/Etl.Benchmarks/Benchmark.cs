@@ -11,6 +11,9 @@ namespace Etl.Benchmarks;
 internal sealed record Benchmark(
     string Name, string Work, string LimitText, double Goal, Func<Measurement> Limit, Func<Measurement> Ours, Action? Check = null)
 {
+    /// <summary>The page shows the memory of the last run over its time.</summary>
+    public bool Plotted { get; init; }
+
     /// <summary>
     /// Runs both by turns, the limit once more than ours: each run of ours stands between two of the limit, and the limit's runs
     /// against each other are the control.

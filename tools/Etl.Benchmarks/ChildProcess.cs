@@ -24,24 +24,29 @@ internal static partial class ChildProcess
         var output = process.StandardOutput.ReadToEndAsync();
         var errors = process.StandardError.ReadToEndAsync();
         long peak = 0;
+        var resident = new List<long>();
         while (!process.WaitForExit(20))
         {
-            peak = Math.Max(peak, PeakOf(process.Id));
+            peak = Math.Max(peak, Memory(process.Id, "VmHWM:"));
+            if (clock.Elapsed.TotalSeconds >= resident.Count)
+            {
+                resident.Add(Memory(process.Id, "VmRSS:"));
+            }
         }
 
         var seconds = clock.Elapsed.TotalSeconds;
         process.WaitForExit();
         return process.ExitCode == 0
-            ? (new Measurement(seconds, CpuOfChildren() - cpu, peak), output.Result)
+            ? (new Measurement(seconds, CpuOfChildren() - cpu, peak) { Resident = resident }, output.Result)
             : throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}:\n{output.Result}{errors.Result}");
     }
 
     // The kernel keeps the greatest value itself, so looking now and then loses only the last moments.
-    private static long PeakOf(int process)
+    private static long Memory(int process, string name)
     {
         try
         {
-            var line = File.ReadLines($"/proc/{process}/status").FirstOrDefault(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
+            var line = File.ReadLines($"/proc/{process}/status").FirstOrDefault(l => l.StartsWith(name, StringComparison.Ordinal));
             return line is null ? 0 : long.Parse(line.AsSpan(6, line.Length - 9), NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture) << 10;
         }
         catch (IOException)

@@ -6,6 +6,9 @@ namespace Etl.Benchmarks;
 /// <param name="PeakBytes">The most memory that was resident at a time (VmHWM); 0 where it was not watched.</param>
 internal readonly record struct Measurement(double Seconds, double CpuSeconds, long PeakBytes)
 {
+    /// <summary>Resident bytes, a value each second; empty where it was not watched.</summary>
+    public IReadOnlyList<long> Resident { get; init; } = [];
+
     /// <summary>The middle one; of an even number the lower of the two in the middle.</summary>
     public static double Median(IEnumerable<double> values)
     {

@@ -11,7 +11,7 @@ internal static class Orders
     /// <summary>The columns, in order.</summary>
     public const string Columns = "order_id, customer_id, status, amount, currency, created_at, updated_at, email, note, is_gift";
 
-    /// <summary>Makes and fills the source. Values are a function of the row's number, so that two runs have the same.</summary>
+    /// <summary>Makes and fills the source, and a table of a tenth of it. Values are a function of the row's number, so that two runs have the same.</summary>
     public static string Create(long rows) => string.Create(CultureInfo.InvariantCulture, $"""
         CREATE TABLE orders (order_id bigint PRIMARY KEY, customer_id integer NOT NULL, status text NOT NULL, amount numeric(12,2) NOT NULL, currency text NOT NULL,
           created_at timestamptz NOT NULL, updated_at timestamptz NOT NULL, email text NOT NULL, note text, is_gift boolean NOT NULL);
@@ -22,6 +22,8 @@ internal static class Orders
           CASE WHEN h % 3 = 0 THEN ' User' ELSE 'user' END || h % 400000 || '@Example.COM',
           CASE WHEN h % 5 < 2 THEN NULL ELSE 'left at the door, bell ' || h % 100 END, h % 7 = 0
         FROM (SELECT g, (g * 2654435761) % 4294967291 AS h FROM generate_series(1, {rows}) AS g) AS numbered;
+        CREATE TABLE tenth (LIKE orders INCLUDING INDEXES);
+        INSERT INTO tenth SELECT * FROM orders WHERE order_id <= {rows / 10};
         """);
 
     /// <summary>The transform in SQL that both systems understand; the pipelines say the same in YAML.</summary>
@@ -29,7 +31,6 @@ internal static class Orders
         SELECT order_id, customer_id, lower(trim(status)) AS status, amount, upper(currency) AS currency, created_at, updated_at, lower(trim(email)) AS email,
           coalesce(note, '') AS note, is_gift, CASE WHEN amount < 50 THEN 'small' WHEN amount < 5000 THEN 'medium' ELSE 'large' END AS size, CAST(created_at AS date) AS day FROM orders
         """;
-
 
     /// <summary>Count, sum and a hash of all columns, in PostgreSQL; as <see cref="DuckSums"/> has them.</summary>
     public static string PostgresSums(string relation) =>

@@ -1,6 +1,16 @@
 using System.Globalization;
 using Etl.Benchmarks;
 
+switch (args)
+{
+    case ["--peer", "dictionary", var connection, var target, var upsert]:
+        await DictionaryRows.RunAsync(connection, target, upsert);
+        return 0;
+    case ["--kernels", var pattern]:
+        Kernels.Run(pattern);
+        return 0;
+}
+
 var options = Arguments.Parse(args);
 var root = Repository.Root;
 var tools = Path.Combine(root, "tools");
@@ -17,10 +27,10 @@ using var server = Server.Start(tools, Path.Combine(folder, "postgres"));
 try
 {
     server.Execute(Orders.Create(options.Rows));
-    server.Execute("VACUUM (ANALYZE, FREEZE) orders");
+    server.Execute("VACUUM (ANALYZE, FREEZE) orders, tenth");
     var project = new Project(Path.Combine(folder, "project"), cli, server);
     using var store = new StoreBenchmarks(tools, folder, server, project);
-    var benchmarks = new ServerBenchmarks(server, project).All.Concat(new MemoryBenchmarks(folder, server, options.Rows).All).Concat(store.All);
+    var benchmarks = new ServerBenchmarks(server, project).All.Concat(new MemoryBenchmarks(folder, server, options.Rows).All).Concat(store.All).Concat(new PeerBenchmarks(tools, server, project).Installed(Say));
     var results = new List<Result>();
     foreach (var benchmark in benchmarks.Where(b => options.Only.Count == 0 || options.Only.Contains(b.Name)))
     {

@@ -88,9 +88,13 @@ internal sealed class Project
         WritePipeline("trivial", Trivial);
         WritePipeline("extract", Read + Nothing);
         WritePipeline("upsert", Read + Transform + Warehouse);
+        WritePipeline("tenth", (Read + Transform + Warehouse).Replace("source.orders.yaml", "source.tenth.yaml", StringComparison.Ordinal).Replace("with: { table: orders } }", "with: { table: tenth } }", StringComparison.Ordinal));
         WritePipeline("both", Read + Transform + Warehouse + Lake);
         WritePipeline("store", Read + Transform + Lake.Replace("connection: lake", "connection: store", StringComparison.Ordinal));
-        Run("contract", "import", "--connection", "source", "--tables", "orders", "--out", ".", "--overwrite");
+        foreach (var table in (string[])["orders", "tenth"])
+        {
+            Run("contract", "import", "--connection", "source", "--tables", table, "--out", ".", "--overwrite");
+        }
     }
 
     /// <summary>Where <c>etl.yaml</c> is.</summary>

@@ -22,6 +22,7 @@ internal sealed class ServerBenchmarks(Server server, Project project)
         new("upsert", "upsert with the transform", "psql pipe and one INSERT .. ON CONFLICT, no transform", 0.90, PipeAndUpsert, () => Run("upsert"), CheckTable),
         new("both", "upsert and day-partitioned Parquet, with the transform", "psql pipe and one INSERT .. ON CONFLICT, no transform, no Parquet", 0.85, PipeAndUpsert, () => Run("both"), CheckBoth),
         new("unchanged", "upsert of rows that are there and did not change", "psql: the INSERT .. ON CONFLICT alone", 0.50, UpsertAgain, RunAgain, CheckTable),
+        new("growth", "upsert with the transform", "the same of a tenth of the rows", 10.5, () => Run("tenth"), () => Run("upsert"), CheckTable) { Plotted = true },
         new("protocol", "upsert with the transform: the whole run", "the same run without the time that its commit protocol took", 1.05, WithoutProtocol, () => _whole, CheckTable),
     ];
 

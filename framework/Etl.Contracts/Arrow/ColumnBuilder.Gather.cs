@@ -18,6 +18,7 @@ public sealed unsafe partial class ColumnBuilder
             case 4: Gather<int>(from, rows); break;
             case 8: Gather<long>(from, rows); break;
             case 16: Gather<Int128>(from, rows); break;
+            case 0 when _hasOffsets && Items is null: GatherText(from, rows); break;
             default: GatherOne(from, rows); break;
         }
 
@@ -50,7 +51,41 @@ public sealed unsafe partial class ColumnBuilder
         Length += rows.Length;
     }
 
-    // Bits, text, lists.
+    // Room for all of them is made first: to look for it value by value costs as much as copying a short text.
+    private void GatherText(SourceColumn from, ReadOnlySpan<int> rows)
+    {
+        long bytes = 0;
+        foreach (var row in rows)
+        {
+            var at = from.Source.Offset + row;
+            bytes += from.Offsets[at + 1] - from.Offsets[at];
+        }
+
+        ReserveData(bytes);
+        var end = _offsets[Length];
+        var values = _values;
+        for (var i = 0; i < rows.Length; i++)
+        {
+            var at = from.Source.Offset + rows[i];
+            if (from.Validity is not null && !GetBit(from.Validity, at))
+            {
+                SetBit(_validity, Length + i, false);
+                _nulls++;
+            }
+            else
+            {
+                var length = from.Offsets[at + 1] - from.Offsets[at];
+                CopyText(from.Values + from.Offsets[at], values + end, length);
+                end += length;
+            }
+
+            _offsets[Length + i + 1] = end;
+        }
+
+        Length += rows.Length;
+    }
+
+    // Bits and lists.
     private void GatherOne(SourceColumn from, ReadOnlySpan<int> rows)
     {
         foreach (var row in rows)
@@ -65,10 +100,6 @@ public sealed unsafe partial class ColumnBuilder
                 Items.Append(from.Source.Children[0], from.Offsets[at], from.Offsets[at + 1] - from.Offsets[at]);
                 EndList();
             }
-            else if (_hasOffsets)
-            {
-                AppendText(from.Values + from.Offsets[at], from.Offsets[at + 1] - from.Offsets[at]);
-            }
             else
             {
                 Append(GetBit(from.Values, at));
@@ -77,11 +108,9 @@ public sealed unsafe partial class ColumnBuilder
     }
 
     // Most text is short, and eight bytes at a time are then faster than a call; the last eight may overlap those before.
-    private void AppendText(byte* source, int length)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void CopyText(byte* source, byte* target, int length)
     {
-        Reserve();
-        var end = ReserveData(length);
-        var target = _values + _offsets[Length];
         if (length is >= 8 and <= 64)
         {
             for (var i = 0; i < length - 8; i += 8)
@@ -91,12 +120,16 @@ public sealed unsafe partial class ColumnBuilder
 
             Unsafe.WriteUnaligned(target + length - 8, Unsafe.ReadUnaligned<long>(source + length - 8));
         }
+        else if (length < 8)
+        {
+            for (var i = 0; i < length; i++)
+            {
+                target[i] = source[i];
+            }
+        }
         else
         {
             Buffer.MemoryCopy(source, target, length, length);
         }
-
-        _offsets[Length + 1] = end;
-        Length++;
     }
 }

@@ -331,14 +331,14 @@ public sealed unsafe partial class ColumnBuilder : IDisposable
     }
 
     // Returns where the data will end; 2 GiB is the most that 32-bit offsets reach.
-    private int ReserveData(int bytes)
+    private int ReserveData(long bytes)
     {
         if (Items is not null || !_hasOffsets)
         {
             throw new InvalidOperationException($"bytes do not fit {Type.Name}");
         }
 
-        var end = (long)_offsets[Length] + bytes;
+        var end = _offsets[Length] + bytes;
         if (end > int.MaxValue)
         {
             throw new EtlException("ETL4121", "a column of one batch would pass 2 GiB", "Values this large cannot be moved together; lower the batch size.");
