@@ -5,7 +5,7 @@ public static class SqlText
 {
     /// <summary>A name in double quotes. NUL cannot be in a name.</summary>
     public static string Quote(string identifier) => identifier.Contains('\0')
-        ? throw new EtlException("ETL3011", "a name holds the character U+0000")
+        ? throw new EtlException("ETL3011", "a name holds the character U+0000", "Remove it: no database can keep it in a name.")
         : $"\"{identifier.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
     /// <summary><c>schema.table</c>, each part quoted.</summary>
@@ -13,6 +13,6 @@ public static class SqlText
 
     /// <summary>A string literal in single quotes (standard_conforming_strings).</summary>
     public static string Literal(string value) => value.Contains('\0')
-        ? throw new EtlException("ETL3011", "a text literal holds the character U+0000")
+        ? throw new EtlException("ETL3011", "a text literal holds the character U+0000", "Remove it: no SQL can hold it.")
         : $"'{value.Replace("'", "''", StringComparison.Ordinal)}'";
 }

@@ -231,7 +231,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         }
         catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancel.IsCancellationRequested)
         {
-            error = new EtlException("ETL4307", $"the run took longer than policies.timeout: {pipeline.Definition.Policies.Timeout}", "What was not published is read again by the next run.");
+            error = new EtlException("ETL4307", $"the run took longer than policies.timeout: {pipeline.Definition.Policies.Timeout}", "What was not published is read again by the next run. Raise the limit, or see below which stage took the time.");
         }
         catch (Exception e)
         {

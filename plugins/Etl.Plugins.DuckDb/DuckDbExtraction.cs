@@ -123,7 +123,8 @@ internal sealed class DuckDbExtraction : IExtraction
         }
         catch (DuckException e) when (e.Error.Subtype == "MISSING_ENTRY" || e.Error.Type == "Catalog")
         {
-            throw new EtlException("ETL4414", $"{reading.Connection.Display}: {e.Error.Message}", "Check the name of the table and the connection's schema.", e) { OptionPath = "table" };
+            // Of what DuckDB says, the first line: what it proposes after it are its own tables too.
+            throw new EtlException("ETL4414", $"{reading.Connection.Display}: {e.Error.Message.Split('\n')[0].TrimEnd('!')}", "Check the name of the table and the connection's schema.", e) { OptionPath = "table" };
         }
     }
 

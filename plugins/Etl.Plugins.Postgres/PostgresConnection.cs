@@ -97,7 +97,7 @@ public sealed class PostgresConnection : IConnection, ITableCatalog, IScriptRunn
         }
         catch (PostgresException e)
         {
-            throw new EtlException("ETL4498", $"the script failed: {e.MessageText} ({e.SqlState})", e.Hint, e);
+            throw new EtlException("ETL4498", $"the script failed: {e.MessageText} ({e.SqlState})", e.Hint ?? "Nothing of the script is left, unless it commits by itself. Correct it and run it again.", e);
         }
     }
 
@@ -144,7 +144,7 @@ public sealed class PostgresConnection : IConnection, ITableCatalog, IScriptRunn
             if (session.PostgreSqlVersion.Major < 13)
             {
                 await session.DisposeAsync();
-                throw new EtlException("ETL4454", $"{Display} is PostgreSQL {session.PostgreSqlVersion}; 13 or newer is needed");
+                throw new EtlException("ETL4454", $"{Display} is PostgreSQL {session.PostgreSqlVersion}; 13 or newer is needed", "Upgrade the server, or name another one.");
             }
 
             return session;

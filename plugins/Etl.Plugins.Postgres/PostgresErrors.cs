@@ -63,7 +63,8 @@ internal static class PostgresErrors
                     return new EtlException("ETL4451", $"{display} refused the user '{options.User}'", "No password is set on the connection; the server asks for one.", error);
                 case NpgsqlException { InnerException: null } when e.Message.Contains("SSL", StringComparison.OrdinalIgnoreCase):
                     return new EtlException("ETL4453", $"{at} offers no TLS, and the connection requires it", "Switch TLS on at the server. For a network that you trust, ssl_mode: prefer or disable.", error);
-                case NpgsqlException { InnerException: null } when e.Message.Contains("pool has been exhausted", StringComparison.Ordinal):
+                // It holds the time-out of waiting for a session.
+                case NpgsqlException when e.Message.Contains("pool has been exhausted", StringComparison.Ordinal):
                     return new EtlException("ETL4455", $"all {options.PoolSize} sessions to {display} are in use", "Raise pool_size of the connection, or lower the parallelism.", error);
             }
         }

@@ -71,7 +71,7 @@ public sealed class PostgresQueryExtractor(PostgresQueryExtractOptions options, 
         {
             await limit.DisposeAsync();
             await snapshot.DisposeAsync();
-            throw new EtlException("ETL4458", $"the SQL cannot run: {e.MessageText} ({e.SqlState})", e.Hint, e) { OptionPath = "query" };
+            throw new EtlException("ETL4458", $"the SQL cannot run: {e.MessageText} ({e.SqlState})", e.Hint ?? "Nothing was read. Try the SELECT in psql, with values in place of $name.", e) { OptionPath = "query" };
         }
         catch
         {

@@ -111,7 +111,7 @@ public sealed class PostgresTableLoader(PostgresTableLoadOptions options, Postgr
         var fields = TargetTable.Written(input).ToList();
         if (fields.Count is 0 or > MaxColumns)
         {
-            throw new EtlException("ETL4471", $"the rows have {fields.Count} columns; 1 to {MaxColumns} can be loaded into PostgreSQL");
+            throw new EtlException("ETL4471", $"the rows have {fields.Count} columns; 1 to {MaxColumns} can be loaded into PostgreSQL", "Leave columns out on the way (transform: select).");
         }
 
         foreach (var field in fields)

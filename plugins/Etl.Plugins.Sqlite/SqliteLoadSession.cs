@@ -46,7 +46,7 @@ internal sealed class SqliteLoadSession : IRefusingLoadSession, IReconcilingLoad
             var target = SqliteTarget.Resolve(session, options, request.Schema);
             if (!target.Exists && checkpoint is not null && !request.FullRefresh && options.Mode != TableLoadMode.Replace)
             {
-                throw new EtlException("ETL4308", $"the table {target.Name} is gone, and the checkpoint says that rows were loaded into it", "Restore it from a copy, or run with --full-refresh to load it anew.");
+                throw new EtlException("ETL4308", $"the table '{options.Table}' is gone, and the checkpoint says that rows were loaded into it", "Restore it from a copy, or run with --full-refresh to load it anew.");
             }
 
             var publication = new SqlitePublication(target, stage, request.Schema.HasOp);

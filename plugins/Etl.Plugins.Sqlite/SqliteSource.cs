@@ -250,7 +250,7 @@ internal sealed record SqliteSource(
             case decimal number: statement.Bind(parameter, (double)number); break;
             case DateOnly date: statement.Bind(parameter, date.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)); break;
             case DateTimeOffset time: statement.Bind(parameter, time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFF'Z'", CultureInfo.InvariantCulture)); break;
-            default: throw new EtlException("ETL4509", $"a parameter of type {value.GetType().Name} cannot be given to SQLite");
+            default: throw new EtlException("ETL4509", $"a parameter of type {value.GetType().Name} cannot be given to SQLite", "A parameter is a text, a boolean, a number, a date or a time.");
         }
     }
 

@@ -12,7 +12,7 @@ public sealed class Tally(TallyOptions options, PluginContext context) : ILoader
     private string FilePath => Path.GetFullPath(options.File, context.ProjectFolder);
 
     /// <inheritdoc/>
-    public LoadPlan Describe(RowSchema input) => new(LoadMode.Replace, [], options.File, "exactly-once effect", [$"rename into {options.File}"]);
+    public LoadPlan Describe(RowSchema input) => new(options.Adds ? LoadMode.Append : LoadMode.Replace, [], options.File, "exactly-once effect", [$"rename into {options.File}"]);
 
     /// <inheritdoc/>
     public ValueTask<Checkpoint?> ReadCheckpointAsync(CheckpointKey key, CancellationToken cancel) => ValueTask.FromResult(Read(key));
@@ -31,6 +31,8 @@ public sealed class Tally(TallyOptions options, PluginContext context) : ILoader
             throw new LeaseHeldException($"another run holds {options.File}");
         }
     }
+
+    private long Rows() => options.Adds && File.Exists(FilePath) ? JsonNode.Parse(File.ReadAllText(FilePath))!["rows"]!.GetValue<long>() : 0;
 
     private Checkpoint? Read(CheckpointKey key)
     {
@@ -81,7 +83,7 @@ public sealed class Tally(TallyOptions options, PluginContext context) : ILoader
             }
 
             var staged = _tally.FilePath + ".next";
-            await File.WriteAllTextAsync(staged, new JsonObject { ["rows"] = _staged, ["checkpoint"] = next.ToJson() }.ToJsonString(), cancel);
+            await File.WriteAllTextAsync(staged, new JsonObject { ["rows"] = _tally.Rows() + _staged, ["checkpoint"] = next.ToJson() }.ToJsonString(), cancel);
             File.Move(staged, _tally.FilePath, overwrite: true);
             return new PublishResult(_staged, 0, 0, 0);
         }
@@ -101,4 +103,8 @@ public sealed record TallyOptions
     /// <summary>The file.</summary>
     [Option("The file, relative to the project's folder.", Example = "tally.json")]
     public required string File { get; init; }
+
+    /// <summary>Whether the count goes on from run to run.</summary>
+    [Option("Whether the rows of earlier runs count too.")]
+    public bool Adds { get; init; }
 }

@@ -31,7 +31,7 @@ public sealed unsafe partial class ColumnBuilder : IDisposable
         {
             BooleanType or StringType or BinaryType or ListType => 0,
             FixedWidthType fixedWidth => fixedWidth.BitWidth / 8,
-            _ => throw new EtlException("ETL3020", $"the Arrow type {type.Name} is not one that rows move in"),
+            _ => throw new EtlException("ETL3020", $"the Arrow type {type.Name} is not one that rows move in", "Convert it at the source, or declare it as text in the contract."),
         };
         if (type is ListType list)
         {
@@ -113,7 +113,7 @@ public sealed unsafe partial class ColumnBuilder : IDisposable
             case Int32Type when value == (int)value: Append((int)value); break;
             case Int16Type when value == (short)value: Append((short)value); break;
             case Int8Type when value == (sbyte)value: Append((sbyte)value); break;
-            default: throw new EtlException("ETL4120", $"{value} does not fit {Type.Name}");
+            default: throw new EtlException("ETL4120", $"{value} does not fit {Type.Name}", "Declare a wider integer in the contract, or correct the source.");
         }
     }
 
@@ -341,7 +341,7 @@ public sealed unsafe partial class ColumnBuilder : IDisposable
         var end = _offsets[Length] + bytes;
         if (end > int.MaxValue)
         {
-            throw new EtlException("ETL4121", "a column of one batch would pass 2 GiB", "Values this large cannot be moved together; lower the batch size.");
+            throw new EtlException("ETL4121", "a column of one batch would pass 2 GiB", "A component that makes batches ends them sooner; in a pipeline, leave the column out.");
         }
 
         if (end > _valueCapacity)

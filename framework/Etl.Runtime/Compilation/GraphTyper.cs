@@ -197,9 +197,11 @@ internal sealed partial class GraphTyper
                     _binder.Declare(other, _schemas[other]);
                 }
 
+                var rows = builder.Schema;
                 builder.AddSet(stage.Id, component, set, from.Skip(1).Select(f => new SegmentInput(f, _schemas[f])));
                 var promises = _binder.PromisesOf(set.Query.Text, from.ToDictionary(f => f, f => _schemas[f]));
                 Bind(stage, segment, [.. new[] { set.Key }.Concat(promises.NamedKeys).Where(k => k.Count > 0)], f => !promises.IsRequired(f));
+                RequireOwnNames(stage.Id, set.Query, set.Parts, from.Select((f, i) => (f, i == 0 ? rows : _schemas[f])));
                 break;
             default:
                 throw new EtlException("ETL5009", $"'{step.GetType()}' is no step that this version knows");
@@ -286,6 +288,21 @@ internal sealed partial class GraphTyper
         catch (DuckException e)
         {
             throw Located(stage, e, segment.Builder.Text.OriginOf);
+        }
+    }
+
+    // By itself: the stages around it are no part of its SELECT list.
+    private void RequireOwnNames(string stage, Etl.Contracts.Sql query, IReadOnlyList<Etl.Contracts.Sql>? parts, IEnumerable<(string Relation, RowSchema Schema)> inputs)
+    {
+        using var alone = new TypeBinder();
+        foreach (var (relation, schema) in inputs)
+        {
+            alone.Declare(relation, schema);
+        }
+
+        if (alone.NameOfTwo(new SqlComposer(_parameterTypes).Add(query, stage, parts).ToString()) is { } twice)
+        {
+            throw new EtlException("ETL3023", $"two columns are named '{twice}'", "Give each its own name with AS.") { OptionPath = query.OptionPath };
         }
     }
 

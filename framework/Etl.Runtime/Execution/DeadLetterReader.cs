@@ -78,5 +78,5 @@ public static class DeadLetterReader
         return json.ToJsonString(Readable);
     }
 
-    private static EtlException Missing(string path) => new("ETL4220", $"the dead letters in '{path}' are not there", "Someone has removed the file; the run's report still has its count.");
+    private static EtlException Missing(string path) => new("ETL4220", $"the dead letters in '{path}' are not there", "Someone has removed the file. Restore it; or correct the rows in the source so that the next run reads them, and close these with `etl dead-letters discard`.");
 }

@@ -61,8 +61,8 @@ internal sealed class QualityGate(IReadOnlyList<PlanNode> nodes, IReadOnlySet<st
         // Of rows that were refused once, many may be again; of what is new that would be a sign of a source that changed.
         if ((limits?.MaxRows is { } rows && refused > rows) || (settings.Replay is null && limits?.MaxRatio is { } most && ratio > most))
         {
-            var limit = limits.MaxRows is { } n && refused > n ? string.Create(CultureInfo.InvariantCulture, $"max_rows: {n:N0}") : string.Create(CultureInfo.InvariantCulture, $"max_ratio: {limits.MaxRatio}");
-            throw new QualityException("ETL4211", string.Create(CultureInfo.InvariantCulture, $"{refused:N0} of {read:N0} rows would be dead letters ({ratio:P2}), more than dead_letters.{limit} allows"), "Nothing was published. Look at which rule refuses them, mend the data or the rule, or raise the limit.");
+            var limit = limits.MaxRows is { } n && refused > n ? string.Create(CultureInfo.InvariantCulture, $"max_rows: {n:N0}") : string.Create(CultureInfo.InvariantCulture, $"max_ratio: {limits.MaxRatio:0.############}");
+            throw new QualityException("ETL4211", string.Create(CultureInfo.InvariantCulture, $"{refused:N0} of {read:N0} rows would be dead letters ({ratio:0.00#### %}), more than dead_letters.{limit} allows"), "Nothing was published. Look at which rule refuses them, mend the data or the rule, or raise the limit.");
         }
     }
 

@@ -82,8 +82,10 @@ internal static class ReplayPlanner
         var isKeyed = source.Extractor is IKeyedExtractor && source.Schema.Key.Count > 0;
         if (!isKeyed && load.Plan.Mode != LoadMode.Append)
         {
-            var why = source.Extractor is IKeyedExtractor ? "its contract declares no primary key" : $"'{source.Stage.Component}' does not look rows up by a key";
-            throw new EtlException("ETL4223", $"rows of '{source.Id}' cannot be read again one by one: {why}", "Declare the primary key in the contract, correct the rows in the source so that the next run reads them, or run with --full-refresh.");
+            var (why, remedy) = source.Extractor is IKeyedExtractor
+                ? ("its contract declares no primary key", "Declare it, correct")
+                : ($"'{source.Stage.Component}' does not look rows up by a key", "Correct");
+            throw new EtlException("ETL4223", $"rows of '{source.Id}' cannot be read again one by one: {why}", $"{remedy} the rows in the source so that the next run reads them, or run with --full-refresh.");
         }
 
         foreach (var stage in files.Select(f => f.File.Stage).Distinct())

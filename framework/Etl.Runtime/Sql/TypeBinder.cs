@@ -18,7 +18,7 @@ internal sealed class TypeBinder : IDisposable
 
     /// <summary>
     /// The columns that a query gives, all nullable, and the SELECT list that casts those whose type rows do not move in (HUGEINT, UUID, ...).
-    /// Throws <see cref="DuckException"/> with the position in <paramref name="sql"/>; ETL3022: a type that no cast carries; ETL3023: a name twice.
+    /// Throws <see cref="DuckException"/> with the position in <paramref name="sql"/>; ETL3022: a type that no cast carries.
     /// </summary>
     public (Schema Schema, string SelectList) Bind(string sql, IReadOnlyDictionary<string, object> parameters)
     {
@@ -29,11 +29,6 @@ internal sealed class TypeBinder : IDisposable
             var normalized = column.Type.ToArrow() is null ? column.Type.Normalized() : null;
             var type = column.Type.ToArrow() ?? normalized?.ToArrow()
                 ?? throw new EtlException("ETL3022", $"column '{column.Name}' has the type {column.Type}, in which rows do not move", "Cast it: to VARCHAR or JSON, or to TIMESTAMP for a finer time.");
-            if (fields.Exists(f => string.Equals(f.Name, column.Name, StringComparison.OrdinalIgnoreCase)))
-            {
-                throw new EtlException("ETL3023", $"two columns are named '{column.Name}'", "Give each its own name with AS.");
-            }
-
             fields.Add(new Field(column.Name, type, true));
             var name = SqlText.Quote(column.Name);
             select.Add(normalized is null ? name : $"CAST({name} AS {normalized}) AS {name}");
@@ -41,6 +36,9 @@ internal sealed class TypeBinder : IDisposable
 
         return (new Schema(fields, null), string.Join(", ", select));
     }
+
+    /// <summary>The name that two columns of a query have; null for none. Within a larger query DuckDB would call the second one otherwise, without a word.</summary>
+    public string? NameOfTwo(string sql) => _connection.ColumnNames(sql).GroupBy(n => n, StringComparer.OrdinalIgnoreCase).FirstOrDefault(g => g.Count() > 1)?.Key;
 
     /// <summary>What a query keeps of its inputs' promises.</summary>
     public QueryPromises PromisesOf(string sql, IReadOnlyDictionary<string, RowSchema> inputs) => QueryPromises.Of(SqlSyntax.Parse(_connection, sql), inputs);

@@ -59,7 +59,7 @@ internal static class CopyFormat
         TimestampType { Unit: TimeUnit.Microsecond } => CopyKind.Timestamp,
         Time64Type { Unit: TimeUnit.Microsecond } => CopyKind.Time,
         ListType { ValueDataType: not ListType } => CopyKind.List,
-        _ => throw new EtlException("ETL4470", $"PostgreSQL has no type for Arrow's {type.Name}"),
+        _ => throw new EtlException("ETL4470", $"PostgreSQL has no type for Arrow's {type.Name}", "Convert it on the way (transform: derive)."),
     };
 
     /// <summary>Object id of the type that an Arrow type travels as, which the header of an array names.</summary>
@@ -76,7 +76,7 @@ internal static class CopyFormat
         CopyKind.Date => PostgresTypes.DateOid,
         CopyKind.Timestamp => type is TimestampType { Timezone: null } ? PostgresTypes.TimestampOid : PostgresTypes.TimestamptzOid,
         CopyKind.Time => PostgresTypes.TimeOid,
-        _ => throw new EtlException("ETL4470", $"PostgreSQL has no array of Arrow's {type.Name}"),
+        _ => throw new EtlException("ETL4470", $"PostgreSQL has no array of Arrow's {type.Name}", "Convert it on the way (transform: derive)."),
     };
 
     /// <summary>10 to the power of 0 to 38.</summary>

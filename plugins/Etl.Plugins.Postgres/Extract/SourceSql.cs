@@ -41,7 +41,7 @@ internal static class SourceSql
                 case ';':
                     if (!string.IsNullOrWhiteSpace(sql[(i + 1)..]))
                     {
-                        throw Refused("there are several statements; one SELECT is expected", optionPath, i);
+                        throw Refused("there are several statements", optionPath, i);
                     }
 
                     return depth == 0 ? result.ToString() : throw Refused("a parenthesis is not closed", optionPath, i);
@@ -84,7 +84,7 @@ internal static class SourceSql
         return depth == 0 ? result.ToString() : throw Refused("a parenthesis is not closed", optionPath, sql.Length);
     }
 
-    private static EtlException Refused(string why, string optionPath, int offset) => new("ETL4458", $"the SQL cannot run: {why}") { OptionPath = optionPath, OptionOffset = offset };
+    private static EtlException Refused(string why, string optionPath, int offset) => new("ETL4458", $"the SQL cannot run: {why}", "Write one SELECT that stands by itself.") { OptionPath = optionPath, OptionOffset = offset };
 
     private static string Literal(object value) => value switch
     {
@@ -96,7 +96,7 @@ internal static class SourceSql
         decimal n => $"'{n.ToString(CultureInfo.InvariantCulture)}'::numeric",
         DateOnly d => $"'{d.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)}'::date",
         DateTimeOffset t => $"'{t.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss.ffffff", CultureInfo.InvariantCulture)}+00'::timestamptz",
-        _ => throw new EtlException("ETL4459", $"a parameter of type {value.GetType().Name} has no SQL form"),
+        _ => throw new EtlException("ETL4459", $"a parameter of type {value.GetType().Name} has no SQL form", "A parameter is a text, a boolean, a number, a date or a time."),
     };
 
     private static char At(string text, int index) => index < text.Length ? text[index] : '\0';

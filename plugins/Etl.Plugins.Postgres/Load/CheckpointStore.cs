@@ -70,7 +70,7 @@ internal sealed class CheckpointStore(CheckpointKey key)
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege)
         {
-            throw new EtlException("ETL4480", $"the tables of the target's state ({Schema}.checkpoint, {Schema}.epoch) are missing and may not be created: {e.MessageText}", $"Let an owner of the database run: CREATE SCHEMA {Schema} AUTHORIZATION the_user_of_this_connection", e);
+            throw new EtlException("ETL4480", $"the tables of the target's state ({Schema}.checkpoint, {Schema}.epoch) are missing and may not be created: {e.MessageText}", $"Let an owner of the database run: CREATE SCHEMA {Schema} AUTHORIZATION the_user_of_this_connection.", e);
         }
     }
 

@@ -49,7 +49,7 @@ internal sealed record TargetTable(IReadOnlyList<string> Statements, IReadOnlyLi
 
         if (live.Kind is not ('r' or 'p'))
         {
-            throw new EtlException("ETL4479", $"{name} is a view or a foreign table; rows are loaded into tables only") { OptionPath = "table" };
+            throw new EtlException("ETL4479", $"{name} is a view or a foreign table; rows are loaded into tables only", "Name a table, such as the one that the view reads.") { OptionPath = "table" };
         }
 
         var statements = new List<string>();

@@ -1,10 +1,11 @@
+using System.Text.RegularExpressions;
 using Etl.Contracts;
 using Etl.Plugins.Lake;
 using NUnit.Framework;
 
 namespace Etl.Plugins.Tests.Lake;
 
-public class LakeFaultTests
+public partial class LakeFaultTests
 {
     private static readonly Order[] Two = [new(1, 19723, "a", 150), new(2, 19724, null, -5)];
     private static readonly CheckpointKey Other = new("test", "others", "lake");
@@ -205,8 +206,8 @@ public class LakeFaultTests
         var before = table.Store.Keys();
         table.Store.Damages = true;
         var error = await Assert.ThrowsAsync<EtlException>(() => table.LoadAsync([Two[1]]));
-        Assert.That($"{error!.Code}: {error.Message}. {error.Hint}", Does.Match(
-            "^ETL4556: the store has other content of orders/2024/01/02/part-0000[12]-run-1-[0-9a-f]{32}\\.parquet than was written: SHA-256 [0-9a-f]{64} instead of [0-9a-f]{64}\\. Nothing was published\\. Run again; if it comes back, the disk, the network or the store damages data\\.$"));
+        Assert.That(FileAndHash().Replace(WholeText.Of(error!), "*"), Is.EqualTo(
+            "ETL4556: the store has other content of orders/2024/01/02/*.parquet than was written: SHA-256 * instead of *. Nothing was published. Run again; if it comes back, the disk, the network or the store damages data."));
         Assert.That(table.Store.Keys(), Is.EqualTo(before));
         Assert.That(table.Read(), Is.EqualTo(LakeTable.Text([Two[0]])));
     }
@@ -263,4 +264,7 @@ public class LakeFaultTests
         await table.Store.PutIfAbsentAsync("orders/_delta_log/00000000000000000001.json", System.Text.Encoding.UTF8.GetBytes(action + "\n"), default);
         Assert.That((await Assert.ThrowsAsync<EtlException>(() => table.OpenAsync()))!.Code, Is.EqualTo("ETL4553"));
     }
+
+    [GeneratedRegex("[^/]+(?=\\.parquet)|[0-9a-f]{64}")]
+    private static partial Regex FileAndHash();
 }

@@ -56,8 +56,8 @@ public sealed class DriftTests
         await db.RunAsync(change);
         if (difference is not null)
         {
-            var error = await Assert.ThrowsAsync<EtlException>(async () => await db.Table("s").OpenAsync(contract));
-            Assert.That((error!.Code, error.Message), Is.EqualTo(("ETL4457", $"public.s is not what its contract says: {difference}")));
+            Assert.That(await WholeText.OfAsync(async () => await db.Table("s").OpenAsync(contract)), Is.EqualTo(
+                $"ETL4457: public.s is not what its contract says: {difference}. Import the contract again (etl contract import) and look at the difference, or correct the source."));
             return;
         }
 

@@ -87,18 +87,18 @@ public sealed class RoundTripTests
             "bigint, numeric(12,2), text, timestamp with time zone, timestamp without time zone, date, time without time zone, bytea, double precision, real, smallint, boolean, text[], text"));
     }
 
-    [TestCase("d date", "'infinity'", "ETL4464", "column 'v' holds infinity, which is no date or time")]
-    [TestCase("d timestamptz", "'-infinity'", "ETL4464", "column 'v' holds infinity, which is no date or time")]
-    [TestCase("d timestamp", "'294276-12-31'", "ETL4464", "column 'v' holds a time after the year 294246, which a timestamp in microseconds cannot hold")]
-    [TestCase("d numeric(5,1)", "'NaN'", "ETL4463", "column 'v' holds a numeric that does not fit decimal(5,1): NaN, an infinity, or more digits")]
-    [TestCase("d integer[]", "'{{1},{2}}'", "ETL4466", "column 'v' holds an array of 2 dimensions or with a lower bound that is not 1")]
-    [TestCase("d integer[]", "'[0:1]={1,2}'", "ETL4466", "column 'v' holds an array of 1 dimensions or with a lower bound that is not 1")]
-    public async Task A_value_without_an_Arrow_form_stops_the_run_and_names_the_column(string column, string value, string code, string message)
+    [TestCase("d date", "'infinity'", "ETL4464: column 'v' holds infinity, which is no date or time. Exclude such rows in the source, or read it as text (logicalType: string in the contract).")]
+    [TestCase("d timestamptz", "'-infinity'", "ETL4464: column 'v' holds infinity, which is no date or time. Exclude such rows in the source, or read it as text (logicalType: string in the contract).")]
+    [TestCase("d timestamp", "'294276-12-31'", "ETL4464: column 'v' holds a time after the year 294246, which a timestamp in microseconds cannot hold. Correct the source, or read it as text (logicalType: string in the contract).")]
+    [TestCase("d numeric(5,1)", "'NaN'", "ETL4463: column 'v' holds a numeric that does not fit decimal(5,1): NaN, an infinity, or more digits. Read it as text (logicalType: string in the contract), or declare more digits.")]
+    [TestCase("d integer[]", "'{{1},{2}}'", "ETL4466: column 'v' holds an array of 2 dimensions or with a lower bound that is not 1. A list keeps neither. Read the column as text (logicalType: string in the contract): it then comes as JSON.")]
+    [TestCase("d integer[]", "'[0:1]={1,2}'", "ETL4466: column 'v' holds an array of 1 dimensions or with a lower bound that is not 1. A list keeps neither. Read the column as text (logicalType: string in the contract): it then comes as JSON.")]
+    public async Task A_value_without_an_Arrow_form_stops_the_run_and_names_the_column(string column, string value, string told)
     {
         await using var db = await TestDatabase.CreateAsync();
         await db.RunAsync($"CREATE TABLE s (id int PRIMARY KEY, v {column[2..]}); INSERT INTO s VALUES (1, {value})");
         var contract = await db.ContractAsync("s");
         await using var extraction = await db.Table("s").OpenAsync(contract);
-        Assert.That(async () => await extraction.CountAsync(), Throws.TypeOf<EtlException>().With.Message.EqualTo(message).And.Property("Code").EqualTo(code));
+        Assert.That(await WholeText.OfAsync(() => extraction.CountAsync()), Is.EqualTo(told));
     }
 }

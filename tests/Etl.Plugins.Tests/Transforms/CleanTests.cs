@@ -70,7 +70,7 @@ internal sealed class CleanTests
     {
         var error = Assert.Throws<EtlException>(() => Step(new CleanOptions { Dates = Formats("%Y", format) }))!;
 
-        Assert.That((error.Code, error.OptionPath), Is.EqualTo(("ETL3111", "dates.value[1]")));
+        Assert.That(WholeText.Of(error), Is.EqualTo($"dates.value[1]: ETL3111: '{format}' is not a format of dates. Write one of strptime's, such as %Y-%m-%d, %d/%m/%Y or %-d %b %Y."));
     }
 
     [Test]
@@ -143,19 +143,19 @@ internal sealed class CleanTests
         Assert.That(outcome.Passed, Is.EqualTo(["0.50|7|2024-01-31"]));
     }
 
-    [TestCase("amount", "0.005", "ETL3106")]
-    [TestCase("amount", "12345678901", "ETL3106")]
-    [TestCase("n", "1.5", "ETL3106")]
-    [TestCase("n", "1) or (1=1", "ETL3106")]
-    [TestCase("day", "31-01-2024", "ETL3106")]
-    [TestCase("nothing", "1", "ETL3010")]
-    public void A_fill_that_does_not_fit_is_refused_at_its_option(string column, string value, string code)
+    [TestCase("amount", "0.005", "ETL3106: '0.005' does not fit column 'amount', which is decimal128. Write a number with at most 10 digits before and 2 after the point.")]
+    [TestCase("amount", "12345678901", "ETL3106: '12345678901' does not fit column 'amount', which is decimal128. Write a number with at most 10 digits before and 2 after the point.")]
+    [TestCase("n", "1.5", "ETL3106: '1.5' does not fit column 'n', which is int64. Write a whole number of 64 bits.")]
+    [TestCase("n", "1) or (1=1", "ETL3106: '1) or (1=1' does not fit column 'n', which is int64. Write a whole number of 64 bits.")]
+    [TestCase("day", "31-01-2024", "ETL3106: '31-01-2024' does not fit column 'day', which is date32. Write a date such as 2024-01-31.")]
+    [TestCase("nothing", "1", "ETL3010: there is no column 'nothing' here. Columns are: amount, n, day.")]
+    public void A_fill_that_does_not_fit_is_refused_at_its_option(string column, string value, string told)
     {
         using var runner = new StepRunner().With("rows", [Fields.Money("amount"), Fields.Long("n"), Fields.Date("day")], "");
 
         var error = Assert.Throws<EtlException>(() => runner.Run(new Clean(new CleanOptions { Fill = Map(column, value) })))!;
 
-        Assert.That((error.Code, error.OptionPath), Is.EqualTo((code, $"fill.{column}")));
+        Assert.That(WholeText.Of(error), Is.EqualTo($"fill.{column}: {told}"));
     }
 
     [TestCase("4111111111111111", "************1111")]
@@ -183,7 +183,7 @@ internal sealed class CleanTests
 
         var error = Assert.Throws<EtlException>(() => runner.Run(new Clean(new CleanOptions { Trim = ["value", "id"] })))!;
 
-        Assert.That((error.Code, error.OptionPath, error.Message), Is.EqualTo(("ETL3102", "trim[1]", "column 'id' is int64; this is for text only")));
+        Assert.That(WholeText.Of(error), Is.EqualTo("trim[1]: ETL3102: column 'id' is int64; this is for text only. Put a `cast` to varchar before it, or leave the column out."));
     }
 
     [Test]

@@ -218,7 +218,7 @@ internal sealed class SetTests
     {
         var error = Assert.Throws<EtlException>(() => new SqlQuery(new SqlQueryOptions { Query = "select 1; select 2" }).Describe([]))!;
 
-        Assert.That((error.Code, error.OptionPath, error.OptionOffset), Is.EqualTo(("ETL3101", "query", (int?)8)));
+        Assert.That(WholeText.Of(error), Is.EqualTo("query+8: ETL3101: the SQL is not one SELECT: there is a semicolon. Write one SELECT, without a semicolon."));
     }
 
     private static StepRunner Shop() => new StepRunner()

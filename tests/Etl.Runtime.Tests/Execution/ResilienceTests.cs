@@ -55,13 +55,13 @@ public sealed class ResilienceTests
         var calls = 0;
         var policies = Quick with { CircuitBreaker = new CircuitBreakerPolicy { ConsecutiveFailures = 3, Break = TimeSpan.FromMinutes(1) } };
         var pipeline = Resilience.Of(policies, e => e is TimeoutException, TimeProvider.System, (_, _, _) => { });
-        await Assert.ThatAsync(
-            async () => await pipeline.ExecuteAsync(_ =>
+        Assert.That(
+            WholeText.Of(() => pipeline.ExecuteAsync(_ =>
             {
                 calls++;
                 throw new TimeoutException();
-            }),
-            Throws.InstanceOf<EtlException>().With.Property(nameof(EtlException.Code)).EqualTo("ETL4304"));
+            }).AsTask().GetAwaiter().GetResult()),
+            Is.EqualTo("ETL4304: the circuit breaker is open after 3 failures in a row. Nothing is called for 00:01:00. Look at what failed before; then run again."));
         Assert.That(calls, Is.EqualTo(3));
     }
 

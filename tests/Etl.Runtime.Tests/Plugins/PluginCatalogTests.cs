@@ -129,7 +129,8 @@ public sealed class PluginCatalogTests
         var missing = catalog.Components[0] with { TypeName = "Etl.SamplePlugin.Gone" };
         var error = Assert.Throws<EtlException>(() => catalog.Load(missing))!;
 
-        Assert.That((error.Code, error.Hint), Is.EqualTo(("ETL5007", "Publish it with `dotnet publish`, so that its folder holds all that it needs, and copy the whole folder.")));
+        Assert.That(WholeText.Of(error), Is.EqualTo(
+            $"ETL5007: plugin 'Etl.SamplePlugin' could not be loaded: {error.InnerException!.Message}. Publish it with `dotnet publish`, so that its folder holds all that it needs, and copy the whole folder."));
         Assert.That(error.Message, Does.StartWith("plugin 'Etl.SamplePlugin' could not be loaded: Could not resolve type 'Etl.SamplePlugin.Gone' in assembly 'Etl.SamplePlugin"));
     }
 

@@ -72,14 +72,14 @@ public sealed class PluginLockTests
         File.Delete(Path.Combine(Plugin, PluginFolder.Sample + ".deps.json"));
 
         AssertTold(
-            "ETL5025", $"the plugin '{PluginFolder.Sample}' is not what plugins.lock says: '{PluginFolder.Sample}.dll' has other content, 'extra.dll' is not in it, '{PluginFolder.Sample}.deps.json' is missing");
+            $"ETL5025: the plugin '{PluginFolder.Sample}' is not what plugins.lock says: '{PluginFolder.Sample}.dll' has other content, 'extra.dll' is not in it, '{PluginFolder.Sample}.deps.json' is missing. If it was updated on purpose, review it and run `etl plugins lock`; otherwise find out who changed it.");
     }
 
     [Test]
     public void A_plugin_that_the_lock_does_not_have_is_refused()
     {
         folder.WithReferences("Stowaway", ("Etl.Contracts", new Version(0, 1, 0, 0)));
-        AssertTold("ETL5024", $"the plugin 'Stowaway' in '{folder.Root}/Stowaway' is not in plugins.lock");
+        AssertTold($"ETL5024: the plugin 'Stowaway' in '{folder.Root}/Stowaway' is not in plugins.lock. If it is meant to be used, review it and run `etl plugins lock`.");
     }
 
     [TestCase("", "ETL5023")]
@@ -117,9 +117,5 @@ public sealed class PluginLockTests
 
     private PluginCatalog Scan() => PluginCatalog.Scan([folder.Root], PluginLock.Read(project, State));
 
-    private void AssertTold(string code, string message)
-    {
-        var error = Assert.Throws<EtlException>(() => Scan().Dispose())!;
-        Assert.That((error.Code, error.Message), Is.EqualTo((code, message)));
-    }
+    private void AssertTold(string told) => Assert.That(WholeText.Of(() => Scan().Dispose()), Is.EqualTo(told));
 }

@@ -33,45 +33,13 @@ internal sealed class DuckFailureTests
     [TestCase("SELECT * FROM nowhere", "nowhere", "Catalog")]
     public void An_error_has_its_position_in_characters(string sql, string at, string type)
     {
-        var error = Assert.Throws<DuckException>(() => _duck.Describe(sql))!.Error;
+        var error = Assert.Throws<DuckException>(() => _duck.DescribeColumns(sql))!.Error;
         Assert.That((error.Type, error.Position), Is.EqualTo((type, (int?)sql.IndexOf(at, StringComparison.Ordinal))));
     }
 
     [Test]
     public void An_error_names_candidates() =>
-        Assert.That(Assert.Throws<DuckException>(() => _duck.Describe("SELECT amuont FROM (SELECT 1 AS amount)"))!.Error.Candidates, Is.EqualTo(new[] { "amount" }));
-
-    [TestCase("SELECT sum(range) AS total FROM range(3)", "column 'total' has DuckDB's type HUGEINT, which rows do not move in", "Cast it: CAST(\"total\" AS DECIMAL(38,0)).")]
-    [TestCase("SELECT uuid() AS u", "column 'u' has DuckDB's type UUID, which rows do not move in", "Cast it: CAST(\"u\" AS VARCHAR).")]
-    public void A_type_that_rows_do_not_move_in_is_refused(string sql, string message, string hint)
-    {
-        var error = Assert.Throws<EtlException>(() => _duck.Describe(sql))!;
-        Assert.That((error.Code, error.Message, error.Hint), Is.EqualTo(("ETL4405", message, hint)));
-    }
-
-    [Test]
-    public void Only_a_select_is_described() =>
-        Assert.That(() => _duck.Describe("CREATE TABLE t (a INTEGER)"), Throws.InstanceOf<EtlException>().With.Property("Code").EqualTo("ETL4403"));
-
-    [Test]
-    public void Normalizing_casts_what_rows_do_not_move_in()
-    {
-        var sql = DuckSelect.Normalize(_duck, """
-            SELECT 170141183460469231731687303715884105727 // 2000000::HUGEINT AS huge, '550e8400-e29b-41d4-a716-446655440000'::UUID AS u, 'a'::ENUM('a') AS e, INTERVAL 1 DAY AS i, '101'::BIT AS bits,
-              TIMESTAMP_MS '2024-01-01 00:00:00.123' AS ms, TIMETZ '10:00:00+01' AS tt, 255::UTINYINT AS u8, 4294967295::UINTEGER AS u32, 18446744073709551615::UBIGINT AS u64, [1::HUGEINT] AS l, 'x' AS s, '{"a":1}'::JSON AS j;
-            """);
-        var batch = _duck.Query(sql).Single();
-        Assert.That(batch.Schema.FieldsList.Select(f => f.DataType.TypeId), Is.EqualTo(new[]
-        {
-            ArrowTypeId.Decimal128, ArrowTypeId.String, ArrowTypeId.String, ArrowTypeId.String, ArrowTypeId.String, ArrowTypeId.Timestamp, ArrowTypeId.String,
-            ArrowTypeId.Int16, ArrowTypeId.Int64, ArrowTypeId.Decimal128, ArrowTypeId.List, ArrowTypeId.String, ArrowTypeId.String,
-        }));
-        Assert.That(((StringArray)batch.Column(1)).GetString(0), Is.EqualTo("550e8400-e29b-41d4-a716-446655440000"));
-        Assert.That(((Decimal128Array)batch.Column(9)).GetString(0), Is.EqualTo("18446744073709551615"));
-        Assert.That(DuckSelect.Normalize(_duck, "SELECT 1 AS a"), Is.EqualTo("SELECT 1 AS a"));
-        Assert.That(() => DuckSelect.Normalize(_duck, "SELECT TIMESTAMP_NS '2024-01-01' AS a"), Throws.InstanceOf<EtlException>().With.Property("Code").EqualTo("ETL4405"));
-        Assert.That(() => DuckSelect.Normalize(_duck, "SELECT 1 AS a, 2 AS A"), Throws.InstanceOf<EtlException>().With.Property("Code").EqualTo("ETL4406"));
-    }
+        Assert.That(Assert.Throws<DuckException>(() => _duck.DescribeColumns("SELECT amuont FROM (SELECT 1 AS amount)"))!.Error.Candidates, Is.EqualTo(new[] { "amount" }));
 
     [Test]
     public void An_exception_of_a_source_is_thrown_as_it_was()
@@ -80,23 +48,6 @@ internal sealed class DuckFailureTests
         _duck.RegisterSource("orders", DuckBatches.Orders, new BatchQueue(i => i < 3 ? DuckBatches.Make(0, 5000) : throw thrown));
         Assert.That(() => _duck.Query("SELECT lower(email) AS e FROM orders()").Sum(b => b.Length), Throws.Exception.SameAs(thrown));
         Assert.That(_duck.QueryText("SELECT 1"), Is.EqualTo("1"), "the connection goes on");
-    }
-
-    [Test]
-    public void A_second_reading_of_a_source_is_refused()
-    {
-        _duck.RegisterSource("orders", DuckBatches.Orders, new BatchQueue(DuckBatches.Make(0, 10)));
-        _duck.Execute("CREATE VIEW orders AS SELECT * FROM orders()");
-        var error = Assert.Throws<EtlException>(() => _duck.QueryText("SELECT count(*) FROM orders a JOIN orders b USING (id)"))!;
-        Assert.That(error.Code, Is.EqualTo("ETL4409"));
-    }
-
-    [Test]
-    public void A_batch_of_another_layout_is_refused()
-    {
-        var schema = new Schema([new Field("id", StringType.Default, true)], null);
-        _duck.RegisterSource("orders", schema, new BatchQueue(DuckBatches.Make(0, 10)));
-        Assert.That(() => _duck.QueryText("SELECT max(id) FROM orders()"), Throws.InstanceOf<EtlException>().With.Property("Code").EqualTo("ETL4408"));
     }
 
     [Test]

@@ -40,7 +40,7 @@ internal sealed class DuckQueryTests
             AS v(b, i8, i16, i32, i64, f, d, d4, d9, d18, d38, s, x, dt, ts, tz, tm, l, ll)
             """);
 
-        var schema = _duck.Describe("SELECT * FROM t");
+        var schema = SchemaOf("SELECT * FROM t");
         Assert.That(schema.FieldsList.Select(f => f.DataType.TypeId), Is.EqualTo(new[]
         {
             ArrowTypeId.Boolean, ArrowTypeId.Int8, ArrowTypeId.Int16, ArrowTypeId.Int32, ArrowTypeId.Int64, ArrowTypeId.Float, ArrowTypeId.Double, ArrowTypeId.Decimal128, ArrowTypeId.Decimal128,
@@ -157,9 +157,15 @@ internal sealed class DuckQueryTests
         };
         const string Sql = "SELECT $s AS s, $b AS b, $n AS n, $d AS d, $day AS day, $at::VARCHAR AS at, typeof($d) AS t, 10.00 * $d AS p -- end";
         Assert.That(_duck.QueryRows(Sql, parameters)[0], Is.EqualTo(new[] { "it's 😀", "true", "7", "-0.21", "1969-12-31", "2024-02-29 12:00:00.123456+00", "DECIMAL(3,2)", "-2.1000" }));
-        Assert.That(_duck.Describe(Sql, parameters).GetFieldByName("p").DataType, Is.InstanceOf<Decimal128Type>().With.Property("Precision").EqualTo(7));
+        Assert.That(SchemaOf(Sql, parameters).GetFieldByName("p").DataType, Is.InstanceOf<Decimal128Type>().With.Property("Precision").EqualTo(7));
         Assert.That(() => _duck.QueryRows("SELECT $vat"), Throws.InstanceOf<DuckException>());
         Assert.That(() => _duck.QueryRows("SELECT $vat", parameters), Throws.InstanceOf<EtlException>().With.Message.EqualTo("the parameter $vat has no value"));
+    }
+
+    private Schema SchemaOf(string sql, IReadOnlyDictionary<string, object>? parameters = null)
+    {
+        using var stream = new DuckStream(_duck, sql, parameters, null, CancellationToken.None);
+        return stream.Schema;
     }
 
     private static string Text(long value) => value.ToString(CultureInfo.InvariantCulture);

@@ -84,17 +84,7 @@ internal sealed unsafe class DuckConnection : IDisposable
     public string? QueryText(string sql, IReadOnlyDictionary<string, object>? parameters = null, CancellationToken cancel = default) =>
         QueryRows(sql, parameters, cancel) is [var first, ..] ? first[0] : null;
 
-    /// <summary>
-    /// The Arrow schema of a SELECT, by DuckDB's binder: nothing is executed, all fields are nullable. ETL4403: not one
-    /// SELECT; ETL4405: a column of a type that rows do not move in.
-    /// </summary>
-    public Schema Describe(string sql, IReadOnlyDictionary<string, object>? parameters = null)
-    {
-        var columns = DescribeColumns(sql, parameters);
-        return new Schema(columns.Select(c => ToField(c)), null);
-    }
-
-    /// <summary>Names and DuckDB's types of a SELECT's columns.</summary>
+    /// <summary>Names and DuckDB's types of a SELECT's columns, by DuckDB's binder: nothing is executed. ETL4403: not one SELECT.</summary>
     public IReadOnlyList<DuckColumn> DescribeColumns(string sql, IReadOnlyDictionary<string, object>? parameters = null)
     {
         using (var statement = new DuckStatement(Handle, sql))
@@ -113,8 +103,15 @@ internal sealed unsafe class DuckConnection : IDisposable
         }
 
         // A parameter's type is known only once it is bound, and then only to an execution; LIMIT 0 reads nothing.
-        using var stream = new DuckStream(this, $"SELECT * FROM (\n{DuckSelect.Trim(sql)}\n) LIMIT 0", parameters, null, CancellationToken.None);
+        using var stream = new DuckStream(this, $"SELECT * FROM (\n{sql.TrimEnd().TrimEnd(';')}\n) LIMIT 0", parameters, null, CancellationToken.None);
         return stream.Columns;
+    }
+
+    /// <summary>Names of a SELECT's columns, whatever its parameters are.</summary>
+    public IReadOnlyList<string> ColumnNames(string sql)
+    {
+        using var statement = new DuckStatement(Handle, sql);
+        return [.. statement.Columns().Select(c => c.Name)];
     }
 
     /// <summary>

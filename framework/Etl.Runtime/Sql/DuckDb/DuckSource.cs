@@ -50,7 +50,7 @@ internal sealed unsafe class DuckSource(DuckConnection connection, string name, 
             DuckNative.duckdb_table_function_supports_projection_pushdown(function, 1);
             if (DuckNative.duckdb_register_table_function(connection.Handle, function) != 0)
             {
-                throw new EtlException("ETL4407", $"DuckDB could not register the source {name}", "Its name is taken, or its schema has no columns.");
+                throw new EtlException("ETL4407", $"DuckDB could not register the source {name}", "This is an error of the framework; please report it.");
             }
         }
         finally
@@ -76,7 +76,7 @@ internal sealed unsafe class DuckSource(DuckConnection connection, string name, 
         {
             CArrowSchemaExporter.ExportSchema(new Schema([field], null), exported);
             var error = DuckNative.duckdb_schema_from_arrow(connection.Handle, exported, out var converted);
-            return error == 0 ? converted : throw new EtlException("ETL3020", $"column '{field.Name}': {TakeMessage(error)}");
+            return error == 0 ? converted : throw new EtlException("ETL3020", $"column '{field.Name}': {TakeMessage(error)}", "Convert it at the source, or declare it as text in the contract.");
         }
         finally
         {

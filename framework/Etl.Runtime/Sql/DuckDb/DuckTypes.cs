@@ -95,7 +95,7 @@ internal sealed record DuckType(DuckTypeId Id, byte Width = 0, byte Scale = 0, D
         _ => null,
     };
 
-    /// <summary>The type that <see cref="DuckSelect.Normalize"/> casts this one to; null when none keeps the value.</summary>
+    /// <summary>The type to cast this one to, so that rows move in it; null when none keeps the value.</summary>
     public DuckType? Normalized() => Id switch
     {
         DuckTypeId.HugeInt or DuckTypeId.UHugeInt => new DuckType(DuckTypeId.Decimal, 38),
@@ -145,7 +145,7 @@ internal sealed record DuckType(DuckTypeId Id, byte Width = 0, byte Scale = 0, D
         Time64Type { Unit: TimeUnit.Microsecond } => new(DuckTypeId.Time),
         TimestampType { Unit: TimeUnit.Microsecond } t => new(t.Timezone is null ? DuckTypeId.Timestamp : DuckTypeId.TimestampTz),
         ListType list => new(DuckTypeId.List, Item: Of(list.ValueDataType)),
-        _ => throw new EtlException("ETL3020", $"the Arrow type {type.Name} is not one that rows move in"),
+        _ => throw new EtlException("ETL3020", $"the Arrow type {type.Name} is not one that rows move in", "Convert it at the source, or declare it as text in the contract."),
     };
 
     /// <summary>A native logical type, to be destroyed by the caller.</summary>
