@@ -158,7 +158,8 @@ internal sealed partial class GraphTyper
                 if (local.Refusals.Count > 0 || local.TableRules.Count > 0 || local.Columns is null)
                 {
                     builder.AddRefusals(stage.Id, component, local);
-                    Bind(stage, segment, [.. builder.Schema.Keys], f => !IsRefusedWhenNull(local, f, builder.Schema) && Nullable(builder.Schema, f));
+                    var keys = builder.Schema.Keys.Concat(local is { Columns: null, Key: { Count: > 0 } key } ? [key] : []);
+                    Bind(stage, segment, [.. keys.DistinctBy(k => string.Join('\n', k))], f => !IsRefusedWhenNull(local, f, builder.Schema) && Nullable(builder.Schema, f));
                 }
 
                 if (local.Columns is not null)

@@ -18,7 +18,7 @@ internal sealed class FileSource(string format, FileExtractOptions options, IObj
     private const string DocsHint = "Run with --full-refresh to read every file again.";
 
     /// <summary>As <see cref="IExtractor.Capabilities"/>.</summary>
-    public ExtractorCapabilities Capabilities => new(Kind, options.Incremental is not null, Guarantee, Fingerprint) { MayRepeat = options.OnChanged == OnChangedFile.ReadAgain };
+    public ExtractorCapabilities Capabilities => new(Kind, options.Incremental is not null, Guarantee, Fingerprint) { MayRepeat = options.OnChanged == OnChangedFile.ReadAgain, KeepsKeys = false };
 
     // A position is of the names that it remembers, so one of each file holds whatever the path. Past the last name nothing is told of files that the path left out.
     private string Fingerprint => options.Incremental == FileIncrement.Files ? Kind
