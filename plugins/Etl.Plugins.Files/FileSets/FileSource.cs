@@ -102,7 +102,7 @@ internal sealed class FileSource(string format, FileExtractOptions options, IObj
 
     private JsonObject? PositionOf(ExtractRequest request) => request.From is null ? null
         : request.From.Kind == Kind && request.From.Identity == Identity ? request.From.Position
-        : throw new EtlException("ETL4539", $"the target's position is of {request.From.Kind} in {request.From.Identity}, and this is {Kind} in {Identity}", $"Point the connection back at that place. {DocsHint}");
+        : throw new EtlException("ETL4539", $"the target's position is of {request.From.Kind} in {request.From.Identity}, and this is {Kind} in {Identity}", $"Take the change of the connection or of incremental back. {DocsHint}");
 
     private bool IsDue(StoredObject file, FilesRead? read) => read?.StateOf(file) switch
     {
