@@ -3,7 +3,7 @@ using NUnit.Framework;
 
 namespace Etl.Plugins.Tests;
 
-/// <summary>An error as a person reads it: its code and message, what to do, and the option that it is about, which gives the position.</summary>
+/// <summary>An error as a person reads it: its code and message, what to do, and the option with the character in it that it is about, which give the position.</summary>
 internal static class ErrorText
 {
     /// <summary>What is told when <paramref name="act"/> fails; what differs from run to run has its name's place.</summary>
@@ -15,7 +15,8 @@ internal static class ErrorText
         }
         catch (EtlException error)
         {
-            var text = $"{error.Code}: {error.Message}{(error.Hint is null ? "" : $"\n  {error.Hint}")}{(error.OptionPath is null ? "" : $"\n  at {error.OptionPath}")}";
+            var at = error.OptionPath is null ? "" : FormattableString.Invariant($"\n  at {error.OptionPath}{error.OptionOffset:+0}");
+            var text = $"{error.Code}: {error.Message}{(error.Hint is null ? "" : $"\n  {error.Hint}")}{at}";
             return varying.Aggregate(text, (told, v) => told.Replace(v.Value, v.Name, StringComparison.Ordinal));
         }
 

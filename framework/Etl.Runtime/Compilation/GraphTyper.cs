@@ -103,7 +103,9 @@ internal sealed partial class GraphTyper
                 AddLoad(stage, loader);
                 break;
             default:
-                throw new EtlException("ETL5009", $"'{stage.Component!.GetType()}' implements none of the interfaces of a {stage.Definition.Kind.ToString().ToLowerInvariant()} component", "See the documentation of Etl.Contracts.");
+                throw new EtlException(
+                    "ETL5009", $"'{stage.Component!.GetType()}' implements none of the interfaces of {stage.Definition.Kind switch { StageKind.Extract => "an extractor", StageKind.Transform => "a transformer", _ => "a loader" }}",
+                    "This is an error of the plugin: an extractor implements IExtractor, a transformer IRelationalTransformer or IBatchTransformer, a loader ILoader.");
         }
     }
 
@@ -203,7 +205,7 @@ internal sealed partial class GraphTyper
                 Bind(stage, segment, [.. new[] { set.Key }.Concat(promises.NamedKeys).Where(k => k.Count > 0)], f => !promises.IsRequired(f));
                 break;
             default:
-                throw new EtlException("ETL5009", $"'{step.GetType()}' is no step that this version knows");
+                throw new EtlException("ETL5009", $"'{step.GetType()}' is no step that this version knows", "This is an error of the plugin, or it needs a newer version: there are RowLocalStep, DeduplicateStep, LookupStep and SetStep.");
         }
 
         _schemas[stage.Id] = segment.Builder.Schema;

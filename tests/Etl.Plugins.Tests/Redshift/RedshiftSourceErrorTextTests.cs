@@ -120,12 +120,12 @@ public sealed class RedshiftSourceErrorTextTests
         yield return Query("SQL_that_would_leave_its_place", "SELECT id FROM orders)", """
             ETL4635: the SQL cannot run: a parenthesis is closed that was not opened
               It is put into UNLOAD: its quotes, comments and parentheses must be closed, and it must be one SELECT or one condition.
-              at query
+              at query+21
             """);
         yield return Query("no_such_parameter", "SELECT id FROM orders WHERE status = $state", """
             ETL4687: there is no parameter $state
               There are: $run_id, $status.
-              at query
+              at query+37
             """);
 
         static TestCaseData Table(string name, Func<RedshiftTableExtractOptions, RedshiftTableExtractOptions> change, string told, DataContract? contract = null) =>
