@@ -31,6 +31,9 @@ public sealed record ExtractorCapabilities(string Kind, bool Incremental, string
 {
     /// <summary>An increment may hold rows that the one before held too, whatever <see cref="ExtractRequest.Once"/> asks for: they cannot be appended.</summary>
     public bool MayRepeat { get; init; }
+
+    /// <summary>What is read keeps the primary key of its contract unique, as a table does. False for files, where nothing does: for them a check proves a key.</summary>
+    public bool KeepsKeys { get; init; } = true;
 }
 
 /// <summary>What to read.</summary>

@@ -50,7 +50,7 @@ public sealed record RowLocalStep(IReadOnlyList<Refusal> Refusals, IReadOnlyList
     /// <summary>Rules on the counts of the run, checked before anything is published.</summary>
     public IReadOnlyList<TableRule> TableRules { get; init; } = [];
 
-    /// <summary>The key of the output, or null to keep that of the input where its columns are still there, unchanged.</summary>
+    /// <summary>A key of the output beside those of the input, which stay where their columns are still there, unchanged; null for none.</summary>
     public IReadOnlyList<string>? Key { get; init; }
 }
 

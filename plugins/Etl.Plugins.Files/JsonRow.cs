@@ -222,6 +222,7 @@ internal sealed class JsonRow(JsonRecordReader reader, RecordBatchBuilder builde
     {
         ListType list => $"list of {Describe(list.ValueDataType)}",
         BinaryType => "base64 text",
+        StringType => "string of UTF-8 text",
         BooleanType => "boolean (true, false)",
         _ => CellText.Describe(type),
     };

@@ -11,10 +11,10 @@ internal static class ObjectKey
         var parts = key.Split('/');
         return parts.All(p => p is not ("" or "." or "..") && p.AsSpan().IndexOfAny('\0', '\\', ':') < 0)
             ? parts
-            : throw Refused(key, "it must be a relative path of names between '/', without '..', '\\', ':' or NUL");
+            : throw Refused(key, "it must be a relative path of names between '/', without '..', '\\', ':' or NUL", "Correct the path: it begins below the connection's root and stays there.");
     }
 
     /// <summary>The error for a key that a store does not take.</summary>
-    public static EtlException Refused(string key, string why) => new(
-        "ETL4530", $"'{key.Replace("\0", "\\0", StringComparison.Ordinal)}' is no key of an object store: {why}", "Keys stay below the connection's root.");
+    public static EtlException Refused(string key, string why, string hint) => new(
+        "ETL4530", $"'{key.Replace("\0", "\\0", StringComparison.Ordinal)}' is no key of an object store: {why}", hint);
 }

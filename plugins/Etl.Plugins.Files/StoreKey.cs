@@ -15,13 +15,13 @@ internal static class StoreKey
         {
             if (part.StartsWith(TemporaryPrefix, StringComparison.Ordinal))
             {
-                throw ObjectKey.Refused(key, $"names that start with {TemporaryPrefix} are the store's own");
+                throw ObjectKey.Refused(key, $"names that start with {TemporaryPrefix} are the store's own", "Choose another name.");
             }
 
             path = Path.Combine(path, part);
             if (IsLink(path))
             {
-                throw ObjectKey.Refused(key, $"'{part}' is a symbolic link");
+                throw ObjectKey.Refused(key, $"'{part}' is a symbolic link, which could lead out of the connection's root", "Put what it leads to in its place, or a connection there.");
             }
         }
 

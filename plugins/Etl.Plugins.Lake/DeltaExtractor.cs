@@ -60,7 +60,7 @@ public sealed class DeltaExtractor(DeltaExtractOptions options, IObjectStore sto
     private readonly string _root = PartitionLayout.RootOf(options.Path);
 
     /// <inheritdoc/>
-    public ExtractorCapabilities Capabilities => new(Kind, options.Incremental is not null, Guarantee, Fingerprint) { MayRepeat = options.Incremental == DeltaIncrement.Rewrites };
+    public ExtractorCapabilities Capabilities => new(Kind, options.Incremental is not null, Guarantee, Fingerprint) { MayRepeat = options.Incremental == DeltaIncrement.Rewrites, KeepsKeys = false };
 
     private string Kind => options.Incremental is { } increment ? $"delta.{increment.ToString().ToLowerInvariant()}/1" : "delta/1";
 

@@ -68,7 +68,7 @@ internal sealed class FolderSession : ILoadSession
 
         if (_load.ReplacesAll && _rows.Rows == 0 && !_load.Options.AllowEmpty && _last?.TotalRows > 0)
         {
-            throw new EtlException("ETL4562", "there are no rows, and replace would empty the folder", "If that is meant, set allow_empty: true.") { OptionPath = "allow_empty" };
+            throw new EtlException("ETL4562", $"there are no rows, and replacing would empty the folder {_load.Layout.Root}", "If that is meant, set allow_empty: true.") { OptionPath = "allow_empty" };
         }
 
         var staged = await _writer.FinishAsync(cancel);

@@ -23,7 +23,7 @@ internal sealed record LakeLoad(ParquetLoaderOptions Options, LoadRequest Reques
         if (!ReplacesAll && table.Schema is not null && !table.PartitionColumns.SequenceEqual(Layout.DeltaColumns))
         {
             throw new EtlException(
-                "ETL4561", $"the table is partitioned by ({string.Join(", ", table.PartitionColumns)}) and the load by ({string.Join(", ", Layout.DeltaColumns)})",
+                "ETL4561", $"the table is partitioned by {Names(table.PartitionColumns)}, and the load by {Names(Layout.DeltaColumns)}",
                 "Change partition_by and path back, or run with --full-refresh, which writes the table anew.") { OptionPath = "partition_by" };
         }
 
@@ -38,5 +38,7 @@ internal sealed record LakeLoad(ParquetLoaderOptions Options, LoadRequest Reques
         }
 
         return TableSchema.Merge(table.Schema, TableSchema.OfInput(Request.Schema, Options.Mode, Layout), Options.Schema, ReplacesAll);
+
+        static string Names(IEnumerable<string> columns) => string.Join(", ", columns) is { Length: > 0 } names ? names : "nothing";
     }
 }

@@ -101,7 +101,7 @@ internal sealed class LakeSession : ILoadSession, IMovableLoadSession
 
         if (_load.ReplacesAll && _rows.Rows == 0 && !_load.Options.AllowEmpty && _table.Files.Count > 0)
         {
-            throw new EtlException("ETL4562", "there are no rows, and replace would empty the table", "If that is meant, set allow_empty: true.") { OptionPath = "allow_empty" };
+            throw new EtlException("ETL4562", $"there are no rows, and replacing would empty the table {_load.Layout.Root}", "If that is meant, set allow_empty: true.") { OptionPath = "allow_empty" };
         }
 
         var staged = await (_finishing ?? _writer.FinishAsync(cancel).AsTask()).WaitAsync(cancel);

@@ -194,11 +194,11 @@ internal sealed partial class PartitionLayout
         return new PartitionFolder(folder, IsDeltaPartition ? new Dictionary<string, string?> { [Column] = text } : PartitionFolder.Root.Values);
     }
 
-    private static PartitionValue TextOf(StringArray array, int row)
+    private PartitionValue TextOf(StringArray array, int row)
     {
         var bytes = array.GetBytes(row);
         return bytes.Length == 0
-            ? throw new EtlException("ETL4551", "the partition column holds an empty text", "Delta keeps an empty partition value as NULL, so it would come back as another value. Replace it on the way.")
+            ? throw new EtlException("ETL4551", $"the partition column '{Column}' holds an empty text", "Delta keeps an empty partition value as NULL, so it would come back as another value. Replace it on the way.")
             : new PartitionValue(false, 0, Encoding.UTF8.GetString(bytes));
     }
 

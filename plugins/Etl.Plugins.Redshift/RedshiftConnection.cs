@@ -69,7 +69,7 @@ public sealed class RedshiftConnection : IConnection, ITableCatalog, IScriptRunn
         }
         catch (PostgresException e)
         {
-            throw new EtlException("ETL4635", $"the script failed: {e.MessageText} ({e.SqlState})", null, e);
+            throw new EtlException("ETL4635", $"the script failed: {e.MessageText} ({e.SqlState})", e.Hint ?? "Correct the statement that the cluster names, or grant the connection's user what it needs.", e);
         }
     }
 

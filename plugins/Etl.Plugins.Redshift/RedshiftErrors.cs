@@ -41,7 +41,7 @@ internal static class RedshiftErrors
                 case PostgresException { SqlState: "28P01" or "28000" }:
                     return new EtlException("ETL4631", $"{display} refused the user '{options.User}'", "Check the user and the password.", error);
                 case PostgresException server:
-                    return new EtlException("ETL4630", $"{display} refused the session: {server.MessageText} ({server.SqlState})", null, error);
+                    return new EtlException("ETL4630", $"{display} refused the session: {server.MessageText} ({server.SqlState})", "Check database, and that the user may connect to it.", error);
                 case AuthenticationException:
                     return new EtlException("ETL4634", $"the TLS certificate of {at} is not accepted: {e.Message}", "Set tls_root_certificate to the authority that signed it, or use the host name that the certificate is for.", error);
                 case SocketException socket:
@@ -51,8 +51,12 @@ internal static class RedshiftErrors
             }
         }
 
-        return new EtlException("ETL4630", $"{at} did not answer within {options.ConnectTimeout.TotalSeconds} s", "Check host and port, and that the cluster is not paused.", error);
+        return Deepest(error) is TimeoutException
+            ? new EtlException("ETL4630", $"{at} did not answer within {options.ConnectTimeout.TotalSeconds} s", "Check host and port, and that the cluster is not paused.", error)
+            : new EtlException("ETL4630", $"{at} ended the connection before the session was open: {Deepest(error).Message}", "Check host and port: something else may listen there.", error);
     }
+
+    private static Exception Deepest(Exception error) => error.InnerException is { } inner ? Deepest(inner) : error;
 
     /// <summary>Whether an error is of values that a column cannot hold.</summary>
     public static bool IsOfRows(PostgresException error) => error.SqlState.StartsWith("22", StringComparison.Ordinal) || error.SqlState.StartsWith("23", StringComparison.Ordinal);

@@ -100,7 +100,7 @@ public sealed class RedshiftTableLoader(RedshiftTableLoadOptions options, Redshi
         var fields = TargetTable.Written(input).ToList();
         if (fields.Count is 0 or > MaxColumns)
         {
-            throw new EtlException("ETL4671", $"the rows have {fields.Count} columns; 1 to {MaxColumns} can be loaded into Redshift");
+            throw new EtlException("ETL4671", $"the rows have {fields.Count} columns; 1 to {MaxColumns} can be loaded into Redshift", "Leave columns out on the way (transform: select).");
         }
 
         foreach (var field in fields)
@@ -113,7 +113,7 @@ public sealed class RedshiftTableLoader(RedshiftTableLoadOptions options, Redshi
 
             if (RedshiftTypes.SqlType(field.DataType) is null)
             {
-                throw new EtlException("ETL4670", $"column '{field.Name}' has the Arrow type {field.DataType.Name}, for which Redshift, or COPY from Parquet, has none", "Convert it on the way (transform: derive): a list or a struct to JSON text for SUPER, a time or bytes to text.");
+                throw new EtlException("ETL4670", $"column '{field.Name}' has the type {field.DataType.Name}, for which Redshift, or COPY from Parquet, has none", "Convert it on the way (transform: derive): a list or a struct to JSON text for SUPER, a time or bytes to text.");
             }
         }
 

@@ -23,7 +23,7 @@ internal sealed class StagingStore(IObjectStore store, RedshiftConnectionOptions
     /// <summary>The key of an object at an address that <see cref="UrlOf"/> gave, or that UNLOAD wrote.</summary>
     public string KeyOf(string url) => url.StartsWith(store.Root.ToString(), StringComparison.Ordinal)
         ? url[store.Root.ToString().Length..]
-        : throw new EtlException("ETL4685", $"UNLOAD wrote to {url}, which is not in the staging store {store.Root}", "Nothing was read.");
+        : throw new EtlException("ETL4685", $"UNLOAD wrote to {url}, which is not in the staging store {store.Root}", "Nothing was read. Let staging of the connection name the store that the cluster writes to.");
 
     /// <summary>Deletes the objects whose keys begin so and that <paramref name="isOld"/> says, and those whose writing was begun and not ended.</summary>
     public async ValueTask DeleteAsync(string prefix, Func<StoredObject, bool> isOld, CancellationToken cancel)

@@ -218,7 +218,7 @@ public sealed class S3Store : IConnection, IObjectStore
         var there = await HeadAsync(key, cancel);
         return there?.ContentLength == sent.Bytes ? (sent, there.ETag?.Trim('"'))
             : throw new EtlException("ETL4594", FormattableString.Invariant($"'{key}' was written to {Display} with {sent.Bytes} bytes, and {(there is null ? "nothing is" : $"{there.ContentLength} are")} there"),
-                "Another program writes to this place, or the store lost a write. Nothing was published.");
+                "Another program writes to this place, or the store lost a write. Nothing was published; run again.");
     }
 
     private async ValueTask<GetObjectMetadataResponse?> HeadAsync(string key, CancellationToken cancel)

@@ -36,7 +36,7 @@ internal sealed class CellWriter
         {
             if (_required)
             {
-                throw new EtlException("ETL4525", $"a row for {_column.Name} has no value, and the column is of the key", "Refuse rows without a key before the load, with a check: not_null.");
+                throw new EtlException("ETL4525", $"a row has no value in '{_column.Field.Name}', a column of the key", $"Refuse such rows above the load: a `check` with not_null: [{_column.Field.Name}].");
             }
 
             statement.BindNull(_parameter);
@@ -80,7 +80,7 @@ internal sealed class CellWriter
     {
         if (double.IsNaN(value))
         {
-            throw new EtlException("ETL4526", $"column {_column.Name} holds NaN, which SQLite stores as NULL", "Replace it before the load, with a derive: nullif or a check.");
+            throw new EtlException("ETL4526", $"column '{_column.Field.Name}' holds NaN, which SQLite stores as NULL", "Replace it before the load with a `derive`, or refuse such rows with a `check`.");
         }
 
         statement.Bind(_parameter, value);
@@ -90,7 +90,7 @@ internal sealed class CellWriter
     {
         if (length == 0)
         {
-            throw new EtlException("ETL4526", string.Create(CultureInfo.InvariantCulture, $"column {_column.Name} holds a date or time outside the years 0001 to 9999"), "ISO 8601 text, which SQLite keeps it as, has no form for it; refuse such rows before the load.");
+            throw new EtlException("ETL4526", $"column '{_column.Field.Name}' holds a date or time outside the years 0001 to 9999", "SQLite keeps it as ISO 8601 text, which has no form for it: refuse such rows before the load with a `check`.");
         }
 
         statement.BindText(_parameter, text[..length]);

@@ -23,7 +23,7 @@ public sealed class SqliteTableLoader(SqliteTableLoadOptions options, SqliteData
 
         if (options.Mode == TableLoadMode.Append && input.HasOp)
         {
-            throw new EtlException("ETL4527", "the rows hold deletions, which mode: append cannot apply", "Use mode: upsert with a key, or extract without deleted_when.") { OptionPath = "mode" };
+            throw new EtlException("ETL3021", "the rows carry deletions (deleted_when), and mode: append has no way to apply them", "Use mode: upsert with a key, or filter the deleted rows out.") { OptionPath = "mode" };
         }
 
         var publication = new SqlitePublication(SqliteTarget.ForPlan(options, input), SqlText.Quote("_etl_stage"), input.HasOp);

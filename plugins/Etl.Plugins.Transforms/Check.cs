@@ -41,7 +41,7 @@ public sealed class Check(CheckOptions options) : IRelationalTransformer
         return new RowLocalStep([.. refusals.OrderBy(r => r.Action == RefusalAction.Warn)], Columns: null)
         {
             TableRules = tableRules,
-            Key = input.Key.Count > 0 ? null : key,
+            Key = key,
         };
     }
 

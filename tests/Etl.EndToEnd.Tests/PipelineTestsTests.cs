@@ -174,7 +174,7 @@ public sealed class PipelineTestsTests
         {
             ("everything differs", "warehouse, row id = 1: name is a, expected x"),
             ("the second run differs", "after `then`: warehouse, row id = 1: name is b, expected a"),
-            ("nobody expects a refusal", "the run ended as refused: ETL4210 data quality refused the run: checked.not_too_much: 1 rows failed"),
+            ("nobody expects a refusal", "the run ended as refused: ETL4210: data quality refused the run: checked.not_too_much: 1 rows failed. Nothing was published. Mend the data, or accept it for one run: --accept not_too_much --reason TEXT."),
         }));
         Assert.That(suites["wrong"].Element("testcase")!.Element("error")!.Value, Does.Contain("wrong.yaml:28:12: error ETL3086"));
         Assert.That(root.Descendants().Select(e => e.Name.LocalName).Distinct(), Is.EquivalentTo(new[] { "testsuite", "testcase", "failure", "error" }));

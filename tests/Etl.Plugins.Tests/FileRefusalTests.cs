@@ -29,7 +29,7 @@ public sealed class FileRefusalTests
         {
             (2L, "SQLite: CHECK constraint failed: \"name\" is not null (result 275)"),
             (3L, "SQLite: CHECK constraint failed: amount > 0 or 'check ()' = name (result 275)"),
-            (5L, "column \"f\" holds NaN, which SQLite stores as NULL"),
+            (5L, "column 'f' holds NaN, which SQLite stores as NULL"),
             (6L, "SQLite: CHECK constraint failed: amount < 1000 (result 275)"),
         }));
         Assert.That(folder.Query("select id from t order by id").Select(r => r[0]), Is.EqualTo(new object[] { 1L, 4L }));

@@ -23,7 +23,18 @@ internal sealed class ClientSession(RedshiftServer server, Wire client)
             return;
         }
 
-        await using (_upstream = await Upstream.OpenAsync(server.Options.Postgres, database, cancel))
+        try
+        {
+            _upstream = await Upstream.OpenAsync(server.Options.Postgres, database, cancel);
+        }
+        catch (UpstreamException e)
+        {
+            await client.WriteAsync(Message.Error(e.SqlState, e.Message), cancel);
+            await client.FlushAsync(cancel);
+            return;
+        }
+
+        await using (_upstream)
         {
             await _upstream.RunAsync(Prelude.SessionSettings, cancel);
             await client.WriteAsync(new Message('R', [0, 0, 0, 0]), cancel);

@@ -43,6 +43,13 @@ public sealed class Unsound(UnsoundOptions options) : IExtractor
             }
 
             await Task.Yield();
+            if (fault == Fault.OtherColumns)
+            {
+                using var builder = new RecordBatchBuilder(new Schema([new Field("count", Int64Type.Default, false)], null), 1);
+                builder[0].Append(1L);
+                yield return builder.Build();
+            }
+
             switch (fault)
             {
                 case Fault.Throw: throw new InvalidOperationException("the plugin threw");
@@ -83,12 +90,15 @@ public enum Fault
 
     /// <summary>It waits for what never happens, and hears no cancellation.</summary>
     NeverEnd,
+
+    /// <summary>A batch with other columns than it declared.</summary>
+    OtherColumns,
 }
 
 /// <summary>Options of <see cref="Unsound"/>.</summary>
 public sealed record UnsoundOptions
 {
     /// <summary>Which.</summary>
-    [Option("How it fails: none, throw, exit, fail_fast, stack_overflow, block, never_end.")]
+    [Option("How it fails: none, throw, exit, fail_fast, stack_overflow, block, never_end, other_columns.")]
     public Fault Fault { get; init; }
 }

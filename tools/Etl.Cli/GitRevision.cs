@@ -38,7 +38,7 @@ internal sealed class GitRevision : IDisposable
         try
         {
             var (exitCode, _, error) = await RunAsync(root, ["archive", "--format=tar", commit.TrimEnd()], revision.ExtractAsync, cancel);
-            return exitCode == 0 ? revision : throw new EtlException("ETL4661", $"git cannot give the files of '{reference}': {error.TrimEnd()}");
+            return exitCode == 0 ? revision : throw new EtlException("ETL4661", $"git cannot give the files of '{reference}': {error.TrimEnd()}", "Look at the repository with `git fsck`; a partial clone has to be able to fetch what it lacks.");
         }
         catch
         {

@@ -103,7 +103,9 @@ internal sealed partial class GraphTyper
                 AddLoad(stage, loader);
                 break;
             default:
-                throw new EtlException("ETL5009", $"'{stage.Component!.GetType()}' implements none of the interfaces of a {stage.Definition.Kind.ToString().ToLowerInvariant()} component", "See the documentation of Etl.Contracts.");
+                throw new EtlException(
+                    "ETL5009", $"'{stage.Component!.GetType()}' implements none of the interfaces of {stage.Definition.Kind switch { StageKind.Extract => "an extractor", StageKind.Transform => "a transformer", _ => "a loader" }}",
+                    "This is an error of the plugin: an extractor implements IExtractor, a transformer IRelationalTransformer or IBatchTransformer, a loader ILoader.");
         }
     }
 
@@ -158,7 +160,8 @@ internal sealed partial class GraphTyper
                 if (local.Refusals.Count > 0 || local.TableRules.Count > 0 || local.Columns is null)
                 {
                     builder.AddRefusals(stage.Id, component, local);
-                    Bind(stage, segment, [.. builder.Schema.Keys], f => !IsRefusedWhenNull(local, f, builder.Schema) && Nullable(builder.Schema, f));
+                    var keys = builder.Schema.Keys.Concat(local is { Columns: null, Key: { Count: > 0 } key } ? [key] : []);
+                    Bind(stage, segment, [.. keys.DistinctBy(k => string.Join('\n', k))], f => !IsRefusedWhenNull(local, f, builder.Schema) && Nullable(builder.Schema, f));
                 }
 
                 if (local.Columns is not null)
@@ -204,7 +207,7 @@ internal sealed partial class GraphTyper
                 RequireOwnNames(stage.Id, set.Query, set.Parts, from.Select((f, i) => (f, i == 0 ? rows : _schemas[f])));
                 break;
             default:
-                throw new EtlException("ETL5009", $"'{step.GetType()}' is no step that this version knows");
+                throw new EtlException("ETL5009", $"'{step.GetType()}' is no step that this version knows", "This is an error of the plugin, or it needs a newer version: there are RowLocalStep, DeduplicateStep, LookupStep and SetStep.");
         }
 
         _schemas[stage.Id] = segment.Builder.Schema;

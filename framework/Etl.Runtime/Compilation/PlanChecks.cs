@@ -13,7 +13,7 @@ internal static class PlanChecks
         foreach (var load in nodes.OfType<LoadNode>())
         {
             var upstream = Upstream(load, byId).ToList();
-            CheckKey(load, bag);
+            CheckKey(load, upstream, bag);
             CheckIncrement(load, upstream, bag);
             CheckDeletesExcluded(load, nodes, bag);
         }
@@ -21,7 +21,7 @@ internal static class PlanChecks
         CheckTargets(nodes, bag);
     }
 
-    private static void CheckKey(LoadNode load, DiagnosticBag bag)
+    private static void CheckKey(LoadNode load, List<PlanNode> upstream, DiagnosticBag bag)
     {
         if (load.Plan.Mode != LoadMode.Upsert)
         {
@@ -40,10 +40,14 @@ internal static class PlanChecks
         if (!load.Schema.IsUniqueBy(load.Plan.Key))
         {
             var known = string.Join(" and ", load.Schema.Keys.Select(k => $"({string.Join(", ", k)})"));
+            var key = string.Join(", ", load.Plan.Key);
+            var files = upstream.OfType<ExtractNode>().Where(e => !e.Extractor.Capabilities.KeepsKeys).Select(e => e.Id).ToList();
             bag.AddError(
                 span, "ETL3042",
-                $"'{load.Id}' upserts by ({string.Join(", ", load.Plan.Key)}), which is not known to be unique here{(known.Length == 0 ? "" : $"; unique: {known}")}",
-                $"Add a `deduplicate` with key: [{string.Join(", ", load.Plan.Key)}] above it, or declare the primary key in the contract.");
+                $"'{load.Id}' upserts by ({key}), which is not known to be unique here{(known.Length == 0 ? "" : $"; unique: {known}")}",
+                $"Add a `deduplicate` with key: [{key}] above it, or " + (files.Count == 0
+                    ? "declare the primary key in the contract."
+                    : $"a `check` with unique: [{key}]: nothing keeps a key unique in what '{string.Join("', '", files)}' reads, whatever its contract says."));
         }
     }
 

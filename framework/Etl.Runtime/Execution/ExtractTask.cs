@@ -68,7 +68,7 @@ internal sealed class ExtractTask(ExtractNode node, IExtraction extraction, Outl
         if (!same)
         {
             batch.Dispose();
-            throw new EtlException("ETL5020", $"extractor '{node.Stage.Component}' of stage '{node.Id}' yields columns that it did not declare", "This is an error of the plugin.");
+            throw new EtlException("ETL5020", $"extractor '{node.Stage.Component}' of stage '{node.Id}' yields columns that it did not declare", "This is an error of the plugin: tell its author, or take the version before it.");
         }
     }
 }

@@ -65,7 +65,7 @@ internal sealed class ParquetColumnReader
         (Decimal128Type d, PhysicalType.FIXED_LEN_BYTE_ARRAY or PhysicalType.BYTE_ARRAY) when IsDecimal(d)
             => ReadAsync<ReadOnlyMemory<byte>>(rows, static (b, v) => b.Append(BigEndian(v.Span)), cancel),
         (StringType or BinaryType, PhysicalType.BYTE_ARRAY) => ReadAsync<ReadOnlyMemory<byte>>(rows, static (b, v) => b.Append(v.Span), cancel),
-        _ => throw Mismatch(_element.LogicalType is null && _element.ConvertedType is null ? $"{_element.Type}" : $"{_element.Type} as {_element.ConvertedType}"),
+        _ => throw Mismatch((_element.LogicalType, _element.ConvertedType) is (null, null) ? $"{_element.Type}" : $"{_element.Type} as {_element.ConvertedType}{(_element.Precision is { } p ? $"({p},{_element.Scale ?? 0})" : "")}"),
     };
 
     private async ValueTask ReadAsync<T>(int rows, Action<ColumnBuilder, T> append, CancellationToken cancel) where T : struct
@@ -192,5 +192,5 @@ internal sealed class ParquetColumnReader
 
     private EtlException Cut(int values, int rows) => new("ETL4574", $"column '{_field.Name}' of a Parquet file has {values} of {rows} rows", "The file is damaged; restore it from a copy.");
 
-    private EtlException Mismatch(string stored) => new("ETL4575", $"column '{_field.Name}' should be {_type.Name} and the Parquet file holds {stored}", "The file was written with another schema, or by a writer whose types this one does not read.");
+    private EtlException Mismatch(string stored) => new("ETL4575", $"column '{_field.Name}' should be {(_type is Decimal128Type d ? $"decimal({d.Precision},{d.Scale})" : _type.Name)} and the Parquet file holds {stored}", "The file was written with another schema, or by a writer whose types this one does not read.");
 }

@@ -126,7 +126,7 @@ internal sealed class ParquetColumnWriter(ParquetRowGroupWriter group, ParquetCo
                 {
                     if (!column.Raw.IsNullable)
                     {
-                        throw new EtlException("ETL4573", $"column '{column.Field.Name}' holds a NULL item and its items are declared not null");
+                        throw new EtlException("ETL4573", $"column '{column.Field.Name}' holds a NULL item, and its items are declared not null", "Refuse such rows before they are loaded.");
                     }
 
                     _definitions[_levels++] = defined - 1;

@@ -36,7 +36,7 @@ public static class JsonReport
 
         return report switch
         {
-            null => throw new EtlException("ETL4614", "a stored run report is empty"),
+            null => throw new EtlException("ETL4614", "a stored run report is empty", "It was damaged. `etl runs list` still tells how the run ended."),
             { Version: > CurrentVersion } => throw new EtlException(
                 "ETL4614", $"a stored run report has version {report.Version}; this version reads up to {CurrentVersion}", "Look at it with the version that wrote it, or a newer one."),
             _ => report,

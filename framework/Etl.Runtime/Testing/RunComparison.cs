@@ -41,15 +41,16 @@ internal sealed class RunComparison(BoundRun expected, TestedRun run, CompiledPi
 
     private IEnumerable<TestDifference> Ending()
     {
-        var ended = OptionText.SnakeCase(run.Status.ToString()) + (run.Error is { } error ? $": {error.Code ?? "error"} {(error.Stage is null ? "" : $"in '{error.Stage}': ")}{error.Message}" : "");
-        if (expected.Status is { } status ? run.Status != status : run.Error is not null)
+        var status = OptionText.SnakeCase(run.Status.ToString());
+        var why = run.Error is { } error ? $": {error.Code ?? "error"}{(error.Stage is null ? "" : $" in stage {error.Stage}")}: {error.Message}{(error.Hint is null ? "" : $". {error.Hint}")}" : "";
+        if (expected.Status is { } expectedStatus ? run.Status != expectedStatus : run.Error is not null)
         {
-            yield return new TestDifference(Written.Status?.Span ?? Written.Span, $"the run ended as {ended}{(expected.Status is { } wanted ? $", expected {OptionText.SnakeCase(wanted.ToString())}" : "")}");
+            yield return new TestDifference(Written.Status?.Span ?? Written.Span, $"the run ended as {status}{(expected.Status is { } wanted ? $", expected {OptionText.SnakeCase(wanted.ToString())}" : "")}{why}");
         }
 
         if (Written.Error is { } code && run.Error?.Code != code.Value)
         {
-            yield return new TestDifference(code.Span, $"the run ended as {ended}, expected the error {code.Value}");
+            yield return new TestDifference(code.Span, $"the run ended as {status}, expected the error {code.Value}{why}");
         }
     }
 

@@ -18,7 +18,7 @@ internal sealed class FileSource(string format, FileExtractOptions options, IObj
     private const string DocsHint = "Run with --full-refresh to read every file again.";
 
     /// <summary>As <see cref="IExtractor.Capabilities"/>.</summary>
-    public ExtractorCapabilities Capabilities => new(Kind, options.Incremental is not null, Guarantee, Fingerprint) { MayRepeat = options.OnChanged == OnChangedFile.ReadAgain };
+    public ExtractorCapabilities Capabilities => new(Kind, options.Incremental is not null, Guarantee, Fingerprint) { MayRepeat = options.OnChanged == OnChangedFile.ReadAgain, KeepsKeys = false };
 
     // A position is of the names that it remembers, so one of each file holds whatever the path. Past the last name nothing is told of files that the path left out.
     private string Fingerprint => options.Incremental == FileIncrement.Files ? Kind
@@ -102,7 +102,7 @@ internal sealed class FileSource(string format, FileExtractOptions options, IObj
 
     private JsonObject? PositionOf(ExtractRequest request) => request.From is null ? null
         : request.From.Kind == Kind && request.From.Identity == Identity ? request.From.Position
-        : throw new EtlException("ETL4539", $"the target's position is of {request.From.Kind} in {request.From.Identity}, and this is {Kind} in {Identity}", $"Point the connection back at that place. {DocsHint}");
+        : throw new EtlException("ETL4539", $"the target's position is of {request.From.Kind} in {request.From.Identity}, and this is {Kind} in {Identity}", $"Take the change of the connection or of incremental back. {DocsHint}");
 
     private bool IsDue(StoredObject file, FilesRead? read) => read?.StateOf(file) switch
     {

@@ -92,7 +92,7 @@ internal sealed class RedshiftSource(RedshiftConnection connection, PluginContex
         catch (PostgresException e) when (e.SqlState.StartsWith("42", StringComparison.Ordinal))
         {
             await Load.LoadState.RollbackAsync(session);
-            throw new EtlException("ETL4635", $"the SQL cannot run: {e.MessageText} ({e.SqlState})", e.Hint, e) { OptionPath = kind.StartsWith("redshift.query", StringComparison.Ordinal) ? "query" : null };
+            throw new EtlException("ETL4635", $"the SQL cannot run: {e.MessageText} ({e.SqlState})", e.Hint ?? "Correct the SQL, or grant the connection's user what it needs.", e) { OptionPath = kind.StartsWith("redshift.query", StringComparison.Ordinal) ? "query" : null };
         }
         catch
         {

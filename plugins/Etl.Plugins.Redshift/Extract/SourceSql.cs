@@ -66,7 +66,7 @@ internal static class SourceSql
         decimal n when n.ToString(CultureInfo.InvariantCulture) is var text => $"'{text}'::decimal(38,{text.SkipWhile(c => c != '.').Skip(1).Count()})",
         DateOnly d => $"'{d.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)}'::date",
         DateTimeOffset t => $"'{t.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss.ffffff", CultureInfo.InvariantCulture)}+00'::timestamptz",
-        _ => throw new EtlException("ETL4687", $"a parameter of type {value.GetType().Name} has no SQL form"),
+        _ => throw new InvalidOperationException($"{value.GetType().Name} is no type of a parameter"),
     };
 
     // A backslash escapes in Redshift's literals, and not in its names.
@@ -92,7 +92,8 @@ internal static class SourceSql
         return null;
     }
 
-    private static EtlException Refused(string why, string optionPath, int offset) => new("ETL4635", $"the SQL cannot run: {why}") { OptionPath = optionPath, OptionOffset = offset };
+    private static EtlException Refused(string why, string optionPath, int offset) => new(
+        "ETL4635", $"the SQL cannot run: {why}", "It is put into UNLOAD: its quotes, comments and parentheses must be closed, and it must be one SELECT or one condition.") { OptionPath = optionPath, OptionOffset = offset };
 
     private static char At(string text, int index) => index < text.Length ? text[index] : '\0';
 

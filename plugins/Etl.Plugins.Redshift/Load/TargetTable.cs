@@ -59,7 +59,7 @@ internal sealed record TargetTable(IReadOnlyList<string> Lengthening, IReadOnlyL
 
         if (!live.IsTable)
         {
-            throw new EtlException("ETL4679", $"{name} is a view; rows are loaded into tables only") { OptionPath = "table" };
+            throw new EtlException("ETL4679", $"{name} is a view; rows are loaded into tables only", "Name the table that it shows, or another one.") { OptionPath = "table" };
         }
 
         var (lengthening, statements, columns, problems) = (new List<string>(), new List<string>(), new List<TargetColumn>(), new List<string>());

@@ -69,9 +69,9 @@ public sealed class JsonTests
 
     [TestCase("{\"id\":1}\n{\"id\":1.5}\n", "in.json:2: column 'id' is no int64")]
     [TestCase("{\"id\":\"x\"}", "in.json:1: column 'id' is no int64")]
-    [TestCase("{\"note\":5}", "in.json:1: column 'note' is no UTF-8 text")]
+    [TestCase("{\"note\":5}", "in.json:1: column 'note' is no string of UTF-8 text")]
     [TestCase("{\"note\":{\"a\":1}}", "in.json:1: column 'note' is an object or a list, which the contract takes only as physicalType json")]
-    [TestCase("{\"note\":\"\\ud800\"}", "in.json:1: column 'note' is no UTF-8 text")]
+    [TestCase("{\"note\":\"\\ud800\"}", "in.json:1: column 'note' is no string of UTF-8 text")]
     [TestCase("{\"amount\":1.234}", "in.json:1: column 'amount' is no decimal(12,2)")]
     [TestCase("{\"amount\":true}", "in.json:1: column 'amount' is no decimal(12,2)")]
     [TestCase("{\"id\":1,\"id\":2}", "in.json:1: member 'id' is there twice")]

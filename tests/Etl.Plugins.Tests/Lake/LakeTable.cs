@@ -102,6 +102,15 @@ internal sealed class LakeTable
         return files.Count == 0 ? [] : Duck.Rows($"select {columns} from read_parquet([{string.Join(", ", files.Select(f => $"'{f.Replace("'", "''", StringComparison.Ordinal)}'"))}], union_by_name = true, hive_partitioning = false) order by {order}");
     }
 
+    /// <summary>Puts another text into an entry of the log, as another writer would have it.</summary>
+    public async Task RewriteLogAsync(string old, string @new, long version = 0)
+    {
+        var path = Path.Combine(Store.Folder, $"orders/_delta_log/{version:D20}.json");
+        var text = await File.ReadAllTextAsync(path);
+        Assert.That(text, Does.Contain(old));
+        await File.WriteAllTextAsync(path, text.Replace(old, @new, StringComparison.Ordinal));
+    }
+
     /// <summary>The data files that are in the store, whether the log names them or not.</summary>
     public IReadOnlyList<string> DataFiles() => [.. Store.Keys().Where(k => k.EndsWith(".parquet", StringComparison.Ordinal))];
 

@@ -23,6 +23,9 @@ internal sealed class LocalFolderStore(string folder) : IObjectStore
     /// <summary>Objects that cannot be deleted.</summary>
     public Func<string, bool> RefuseDeletes { get; set; } = _ => false;
 
+    /// <summary>Objects that listings do not have yet.</summary>
+    public Func<string, bool> HidesFromListings { get; set; } = _ => false;
+
     /// <summary>How many bytes of each object are lost on the way.</summary>
     public int LostBytes { get; set; }
 
@@ -128,7 +131,7 @@ internal sealed class LocalFolderStore(string folder) : IObjectStore
     public async IAsyncEnumerable<StoredObject> ListAsync(string prefix, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
     {
         await Task.Yield();
-        foreach (var key in Keys().Where(k => k.StartsWith(prefix, StringComparison.Ordinal)))
+        foreach (var key in Keys().Where(k => k.StartsWith(prefix, StringComparison.Ordinal) && !HidesFromListings(k)))
         {
             var file = new FileInfo(PathOf(key));
             yield return new(key, file.Length, file.LastWriteTimeUtc);
