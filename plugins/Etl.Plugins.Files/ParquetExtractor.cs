@@ -9,6 +9,10 @@ namespace Etl.Plugins.Files;
 /// <summary>Options of <c>extract: parquet</c>.</summary>
 public sealed record ParquetExtractOptions : FileExtractOptions
 {
+    /// <summary>Rows to read.</summary>
+    [Option("Conditions on columns; other rows are passed over, and row groups that by their statistics hold none of them are not fetched. A value, or =, !=, <, <=, > or >= before it; several joined by 'and'.", Example = "{ updated_at: \">= 2026-01-01\" }")]
+    public IReadOnlyDictionary<string, string> Rows { get; init; } = new Dictionary<string, string>();
+
     /// <summary>Columns that a file lacks.</summary>
     [Option("When a file lacks a column: fail before its rows are read, or take NULL, as for files from before the column was added.")]
     public OnMissingColumn OnMissing { get; init; } = OnMissingColumn.Fail;
@@ -34,16 +38,28 @@ public sealed class ParquetExtractor(ParquetExtractOptions options, IObjectStore
     private readonly FileSource _source = new("parquet", options, store);
 
     /// <inheritdoc/>
-    public ExtractorCapabilities Capabilities => _source.Capabilities;
+    public ExtractorCapabilities Capabilities
+    {
+        get
+        {
+            var files = _source.Capabilities;
+            return files with { Fingerprint = files.Fingerprint + RowFilter.Fingerprint(options.Rows) };
+        }
+    }
 
     /// <inheritdoc/>
-    public RowSchema DescribeOutput(DataContract? contract) => _source.Describe(contract, Holds);
+    public RowSchema DescribeOutput(DataContract? contract)
+    {
+        var output = _source.Describe(contract, Holds);
+        _ = new RowFilter(options.Rows, contract!.Schema);
+        return output;
+    }
 
     /// <inheritdoc/>
     public async ValueTask<IExtraction> OpenAsync(ExtractRequest request, CancellationToken cancel)
     {
         var selection = await _source.SelectAsync(request, cancel);
-        var pieces = new ParquetPieces(store, request, options.OnMissing == OnMissingColumn.AsNull);
+        var pieces = new ParquetPieces(store, request, new RowFilter(options.Rows, request.Contract!.Schema), options.OnMissing == OnMissingColumn.AsNull);
         var (splits, rows) = await pieces.PlanAsync([.. selection.Files.Select(f => new ParquetObject(f.Key, f.Size, [.. Folders.Of(f.Key)]))], cancel);
         return new ParquetExtraction(pieces, splits, rows, selection.Reached, selection.Warnings);
     }

@@ -40,6 +40,15 @@ internal sealed class DeltaCommit(DateTimeOffset now)
         [CheckpointMember] = checkpoint.ToJson(),
     });
 
+    /// <summary>Nothing was done: a commit of which no answer came can have this version no more.</summary>
+    public void DescribeFence(Checkpoint lost) => Add("commitInfo", new JsonObject
+    {
+        ["timestamp"] = Millis,
+        ["operation"] = "FENCE",
+        ["operationParameters"] = new JsonObject { ["batch"] = lost.BatchId },
+        ["engineInfo"] = Engine,
+    });
+
     /// <summary>Files were put together. No load did it, so there is no checkpoint here; the newest stays the table's state.</summary>
     public void DescribeCompaction(IReadOnlyCollection<ActiveFile> removed, IReadOnlyCollection<DataFile> added, long targetSize) => Add("commitInfo", new JsonObject
     {

@@ -23,6 +23,10 @@ public sealed record DeltaExtractOptions
     [Option("Conditions on the table's partition columns; other files are passed over. A value, or =, !=, <, <=, > or >= before it; several joined by 'and'.", Example = "{ dt: \">= 2026-01-01\" }")]
     public IReadOnlyDictionary<string, string> Partitions { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>Rows to read.</summary>
+    [Option("Conditions on columns; other rows are passed over. Files that by the log's statistics hold none of them are not opened, nor are such row groups fetched. A value, or =, !=, <, <=, > or >= before it; several joined by 'and'.", Example = "{ updated_at: \">= 2026-01-01\" }")]
+    public IReadOnlyDictionary<string, string> Rows { get; init; } = new Dictionary<string, string>();
+
     /// <summary>Time travel.</summary>
     [Option("The table as it was at this version; the newest when absent.", Min = 0)]
     public long? Version { get; init; }
@@ -65,7 +69,7 @@ public sealed class DeltaExtractor(DeltaExtractOptions options, IObjectStore sto
     private string Kind => options.Incremental is { } increment ? $"delta.{increment.ToString().ToLowerInvariant()}/1" : "delta/1";
 
     // A version is had whole or not at all: of other partitions its rows would be missing.
-    private string Fingerprint => Kind + string.Concat(options.Partitions.Select(p => $" {p.Key}={p.Value}"));
+    private string Fingerprint => Kind + string.Concat(options.Partitions.Select(p => $" {p.Key}={p.Value}")) + RowFilter.Fingerprint(options.Rows);
 
     private string Guarantee => options.Incremental switch
     {
@@ -83,6 +87,7 @@ public sealed class DeltaExtractor(DeltaExtractOptions options, IObjectStore sto
         }
 
         _ = new FolderFilter(options.Partitions, contract.Schema);
+        _ = new RowFilter(options.Rows, contract.Schema);
         var fields = options.Columns is null
             ? contract.Columns.Select(c => c.Field)
             : options.Columns.Select((name, i) => contract.Schema.Require(name, $"columns[{i}]"));
@@ -95,19 +100,22 @@ public sealed class DeltaExtractor(DeltaExtractOptions options, IObjectStore sto
         var log = new DeltaLog(store, _root, Path.Combine(context.StateFolder, "tmp"));
         var table = await ReadAsync(log, cancel);
         var identity = $"{store.Root}{_root} {table.Metadata!["id"]}";
-        CheckColumns(table, request.Schema);
+        var rows = new RowFilter(options.Rows, request.Contract!.Schema);
+        var live = new RowSchema(table.Schema!);
+        CheckColumns(live, new(rows.Widen(request.Schema.Arrow)));
         var files = From(request, identity) is { } from && options.Incremental is { } increment
             ? await new DeltaIncrementReader(log, _root).ReadAsync(increment, from, table, cancel)
             : table.Files;
-        var filter = new FolderFilter(options.Partitions, request.Contract!.Schema);
+        var folders = new FolderFilter(options.Partitions, request.Contract.Schema);
         // Columns that are in the log only, or, of our own tables, in the files too.
         var objects = files
+            .Where(f => MayHold(rows, f, live))
             .Select(f => new ParquetObject(_root + f.RelativePath, f.Size, [.. f.PartitionValues.Select(v => (v.Key, string.IsNullOrEmpty(v.Value) ? null : v.Value))]))
-            .Where(o => options.Partitions.Count == 0 || filter.Admits(o.Key, o.Values))
+            .Where(o => options.Partitions.Count == 0 || folders.Admits(o.Key, o.Values))
             .OrderBy(o => o.Key, StringComparer.Ordinal).ToList();
-        var pieces = new ParquetPieces(store, request, missingIsNull: true);
-        var (splits, rows) = await pieces.PlanAsync(objects, cancel);
-        return new ParquetExtraction(pieces, splits, rows, new(Kind, identity, new JsonObject { ["version"] = table.Version }), []);
+        var pieces = new ParquetPieces(store, request, rows, missingIsNull: true);
+        var (splits, estimated) = await pieces.PlanAsync(objects, cancel);
+        return new ParquetExtraction(pieces, splits, estimated, new(Kind, identity, new JsonObject { ["version"] = table.Version }), []);
     }
 
     /// <inheritdoc/>
@@ -138,9 +146,19 @@ public sealed class DeltaExtractor(DeltaExtractOptions options, IObjectStore sto
         : request.From.Kind == Kind && request.From.Identity == identity ? request.From.Position["version"]!.GetValue<long>()
         : throw new EtlException("ETL4584", $"the target's position is of {request.From.Kind} in {request.From.Identity}, and this is {Kind} in {identity}", "The table was made anew, or the connection leads elsewhere. If that is meant, run with --full-refresh.");
 
-    private static void CheckColumns(DeltaSnapshot table, RowSchema schema)
+    private bool MayHold(RowFilter rows, ActiveFile file, RowSchema live)
     {
-        var live = new RowSchema(table.Schema!);
+        if (options.Rows.Count == 0 || file.Stats is null)
+        {
+            return true;
+        }
+
+        var stats = JsonNode.Parse(file.Stats);
+        return rows.MayHold(field => DeltaStatistics.RangeOf(stats, live.Require(field.Name), field));
+    }
+
+    private static void CheckColumns(RowSchema live, RowSchema schema)
+    {
         var missing = schema.Names.Where(n => live.Index(n) < 0).ToList();
         if (missing.Count > 0)
         {

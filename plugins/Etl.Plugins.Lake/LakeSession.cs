@@ -27,6 +27,7 @@ internal sealed class LakeSession : ILoadSession, IMovableLoadSession
     private int _staging;
     private bool _isDisposed;
     private Outcome _outcome;
+    private long _tried = -1;
     private HashSet<string> _committed = [];
 
     private LakeSession(LakeLoad load, IObjectStore store, PluginContext context, DeltaLog log, DeltaSnapshot table, TableSchema schema, DataFiles files)
@@ -170,6 +171,13 @@ internal sealed class LakeSession : ILoadSession, IMovableLoadSession
     public async ValueTask<bool> ResolveAsync(Checkpoint next, CancellationToken cancel)
     {
         await _log.AdvanceAsync(_table, cancel);
+        if (_table.Version < _tried && _store.PutIfAbsentIsAtomic)
+        {
+            // The commit may still be on its way to the version. With something else there, that it was not committed is a fact, and its files can go.
+            await _store.PutIfAbsentAsync(_log.KeyOf(_tried), LoadCommit.Fence(_load, _table, _schema.Schema, next, _time.GetUtcNow()), cancel);
+            await ReadTriedAsync(cancel);
+        }
+
         var committed = _table.HasBatch(next.Key, next.BatchId);
         _outcome = committed ? Outcome.Published : Outcome.NotPublished;
         return committed;
@@ -249,13 +257,13 @@ internal sealed class LakeSession : ILoadSession, IMovableLoadSession
     {
         cancel.ThrowIfCancellationRequested();
         _outcome = Outcome.Unknown;
-        var version = _table.Version + 1;
+        _tried = _table.Version + 1;
         try
         {
-            var mine = await _store.PutIfAbsentAsync(_log.KeyOf(version), content, cancel);
+            var mine = await _store.PutIfAbsentAsync(_log.KeyOf(_tried), content, cancel);
             if (!mine)
             {
-                await _log.AdvanceAsync(_table, cancel);
+                await ReadTriedAsync(cancel);
                 mine = _table.HasBatch(next.Key, next.BatchId);
             }
 
@@ -265,7 +273,17 @@ internal sealed class LakeSession : ILoadSession, IMovableLoadSession
         catch (Exception e)
         {
             // Also a cancellation: the request may have arrived.
-            throw new CommitOutcomeUnknownException($"no answer came to the commit of version {version} of {_load.Layout.Root}: {e.Message}", e);
+            throw new CommitOutcomeUnknownException($"no answer came to the commit of version {_tried} of {_load.Layout.Root}: {e.Message}", e);
+        }
+    }
+
+    // The version is taken. As long as the store does not give it, whose it is nobody knows.
+    private async ValueTask ReadTriedAsync(CancellationToken cancel)
+    {
+        await _log.AdvanceAsync(_table, cancel);
+        if (_table.Version < _tried)
+        {
+            throw new IOException($"the store has {_log.KeyOf(_tried)} and does not give it");
         }
     }
 }

@@ -3,25 +3,16 @@ using Etl.Contracts;
 
 namespace Etl.Plugins.Lake;
 
-/// <summary>The log's entry for a load: what it did, what the table is from then on, and how far the load has come.</summary>
+/// <summary>The log's entries of a load.</summary>
 internal static class LoadCommit
 {
+    /// <summary>What it did, what the table is from then on, and how far the load has come.</summary>
     public static byte[] Write(LakeLoad load, DeltaSnapshot table, Schema schema, TableChange change, Checkpoint next, DateTimeOffset now, CheckpointKey? movedFrom = null)
     {
         var commit = new DeltaCommit(now);
         var operation = table.Version < 0 && change.Added.Count == 0 ? "CREATE TABLE" : load.MayDropStagedRows ? "MERGE" : "WRITE";
         commit.Describe(operation, load.ReplacesAll ? LoadMode.Replace : load.Options.Mode, blindAppend: change.Removed.Count == 0 && !load.MayDropStagedRows, next);
-        var protocol = DeltaProtocol.For(table.Protocol, DeltaSchema.HasLocalTimestamps(schema));
-        if (protocol != table.Protocol)
-        {
-            commit.Protocol(protocol);
-        }
-
-        if (table.Schema is null || DeltaSchema.ToJson(table.Schema) != DeltaSchema.ToJson(schema) || !table.PartitionColumns.SequenceEqual(load.Layout.DeltaColumns))
-        {
-            commit.Metadata(table.Metadata, schema, load.Layout.DeltaColumns);
-        }
-
+        DescribeTable(commit, load, table, schema);
         commit.Transaction(next);
         commit.State(next);
         if (movedFrom is not null)
@@ -32,5 +23,32 @@ internal static class LoadCommit
         change.Removed.ToList().ForEach(f => commit.Remove(f));
         change.Added.ToList().ForEach(f => commit.Add(f));
         return commit.ToBytes();
+    }
+
+    /// <summary>Nothing, in the place of a commit of which no answer came. Where that was the first version it makes the table, as each table's first version must.</summary>
+    public static byte[] Fence(LakeLoad load, DeltaSnapshot table, Schema schema, Checkpoint lost, DateTimeOffset now)
+    {
+        var commit = new DeltaCommit(now);
+        commit.DescribeFence(lost);
+        if (table.Version < 0)
+        {
+            DescribeTable(commit, load, table, schema);
+        }
+
+        return commit.ToBytes();
+    }
+
+    private static void DescribeTable(DeltaCommit commit, LakeLoad load, DeltaSnapshot table, Schema schema)
+    {
+        var protocol = DeltaProtocol.For(table.Protocol, DeltaSchema.HasLocalTimestamps(schema));
+        if (protocol != table.Protocol)
+        {
+            commit.Protocol(protocol);
+        }
+
+        if (table.Schema is null || DeltaSchema.ToJson(table.Schema) != DeltaSchema.ToJson(schema) || !table.PartitionColumns.SequenceEqual(load.Layout.DeltaColumns))
+        {
+            commit.Metadata(table.Metadata, schema, load.Layout.DeltaColumns);
+        }
     }
 }

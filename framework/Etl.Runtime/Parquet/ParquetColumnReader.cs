@@ -182,7 +182,8 @@ internal sealed class ParquetColumnReader
 
     private long FromNanos(long nanos) => nanos % 1000 == 0 ? nanos / 1000 : throw Mismatch("a time with parts of a microsecond");
 
-    private static Int128 BigEndian(ReadOnlySpan<byte> bytes)
+    /// <summary>A whole number of up to 16 bytes.</summary>
+    public static Int128 BigEndian(ReadOnlySpan<byte> bytes)
     {
         Span<byte> wide = stackalloc byte[16];
         wide.Fill(bytes.Length > 0 && (bytes[0] & 0x80) != 0 ? (byte)0xFF : (byte)0);

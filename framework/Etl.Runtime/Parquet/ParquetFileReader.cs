@@ -2,6 +2,8 @@ using Apache.Arrow;
 using Etl.Contracts;
 using Etl.Contracts.Arrow;
 using Parquet;
+using Parquet.Schema;
+using Field = Apache.Arrow.Field;
 using ParquetField = Parquet.Schema.Field;
 
 namespace Etl.Parquet;
@@ -55,6 +57,18 @@ internal sealed class ParquetFileReader : IAsyncDisposable
     public bool? IsInstant(string column) => _reader.Metadata?.Schema.Find(e => e.Name.Equals(column, StringComparison.OrdinalIgnoreCase)) is not { } element ? null
         : element.LogicalType?.TIMESTAMP?.IsAdjustedToUTC
             ?? (element.ConvertedType is global::Parquet.Meta.ConvertedType.TIMESTAMP_MICROS or global::Parquet.Meta.ConvertedType.TIMESTAMP_MILLIS ? true : null);
+
+    /// <summary>What the file tells of a column's values in a row group, without reading them.</summary>
+    public ValueRange RangeOf(int rowGroup, Field field)
+    {
+        if (!_fields.TryGetValue(field.Name, out var stored) || stored is not DataField { SchemaElement: { } element })
+        {
+            return ValueRange.Unknown;
+        }
+
+        var chunk = _reader.Metadata!.RowGroups[rowGroup].Columns.Find(c => c.MetaData is { } data && data.PathInSchema.SequenceEqual([stored.Name]));
+        return chunk is null ? ValueRange.Unknown : StoredStatistics.RangeOf(chunk.MetaData!, element, field);
+    }
 
     /// <summary>Where the data of some columns of a row group lies: first byte and the one after the last, in the file's order.</summary>
     public IReadOnlyList<(long From, long To)> RangesOf(int rowGroup, Schema schema)

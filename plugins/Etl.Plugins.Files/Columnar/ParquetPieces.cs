@@ -23,10 +23,14 @@ internal sealed record ParquetObject(string Key, long Size, IReadOnlyList<(strin
 /// </summary>
 /// <param name="store">Where they are.</param>
 /// <param name="request">What to read.</param>
+/// <param name="filter">Which rows are wanted: a row group that by its statistics can hold none is not fetched.</param>
 /// <param name="missingIsNull">A column that a file lacks is NULL in its rows; else ETL4580.</param>
-internal sealed class ParquetPieces(IObjectStore store, ExtractRequest request, bool missingIsNull)
+internal sealed class ParquetPieces(IObjectStore store, ExtractRequest request, RowFilter filter, bool missingIsNull)
 {
-    private Schema Schema => request.Schema.Arrow;
+    // Columns that only the filter needs come last, and are not given on.
+    private readonly RowSchema _read = new(filter.Widen(request.Schema.Arrow));
+
+    private Schema Schema => _read.Arrow;
 
     /// <summary>The splits, and rows in all if that was seen.</summary>
     public async ValueTask<(IReadOnlyList<Split> Splits, long? Rows)> PlanAsync(IReadOnlyList<ParquetObject> files, CancellationToken cancel)
@@ -40,8 +44,9 @@ internal sealed class ParquetPieces(IObjectStore store, ExtractRequest request, 
         for (var i = 0; i < files.Count; i++)
         {
             await using var reader = await OpenAsync(files[i], new RangeStream(store, files[i].Key, files[i].Size), cancel);
-            rows += reader.Rows;
-            splits.AddRange(Enumerable.Range(0, reader.RowGroups).Where(g => reader.RowsOf(g) > 0)
+            var groups = Enumerable.Range(0, reader.RowGroups).Where(g => reader.RowsOf(g) > 0 && MayHold(reader, g)).ToList();
+            rows += groups.Sum(reader.RowsOf);
+            splits.AddRange(groups
                 .Select(g => new Split(string.Create(CultureInfo.InvariantCulture, $"file-{i}-{g}"), Spec(files[i], g))));
         }
 
@@ -57,15 +62,32 @@ internal sealed class ParquetPieces(IObjectStore store, ExtractRequest request, 
         await using var reader = await OpenAsync(file, stream, cancel);
         for (var group = only ?? 0; group < (only + 1 ?? reader.RowGroups); group++)
         {
-            using var rows = await ReadAsync(file, stream, reader, group, values, cancel);
-            for (var offset = 0; offset < rows.Length; offset += request.BatchRows)
+            if (!MayHold(reader, group))
             {
-                using var builder = new RecordBatchBuilder(Schema, request.BatchRows);
-                builder.Append(rows, offset, Math.Min(request.BatchRows, rows.Length - offset));
+                continue;
+            }
+
+            using var rows = await ReadAsync(file, stream, reader, group, values, cancel);
+            var wanted = filter.Select(rows);
+            for (int offset = 0, all = wanted?.Length ?? rows.Length; offset < all; offset += request.BatchRows)
+            {
+                var count = Math.Min(request.BatchRows, all - offset);
+                using var builder = new RecordBatchBuilder(request.Schema.Arrow, request.BatchRows);
+                if (wanted is null)
+                {
+                    builder.Append(rows, offset, count);
+                }
+                else
+                {
+                    builder.Append(rows, wanted.AsSpan(offset, count));
+                }
+
                 yield return builder.Build();
             }
         }
     }
+
+    private bool MayHold(ParquetFileReader reader, int group) => filter.MayHold(field => reader.RangeOf(group, field));
 
     private static async ValueTask<ParquetFileReader> OpenAsync(ParquetObject file, RangeStream stream, CancellationToken cancel)
     {
@@ -100,7 +122,7 @@ internal sealed class ParquetPieces(IObjectStore store, ExtractRequest request, 
 
     private void Fill(Field field, ColumnBuilder column, int rows, FolderColumns values)
     {
-        var index = request.Schema.Index(field.Name);
+        var index = _read.Index(field.Name);
         if (values.Has(index))
         {
             values.Append(index, column, rows);

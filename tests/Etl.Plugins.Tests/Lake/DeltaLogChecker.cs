@@ -54,6 +54,7 @@ internal static class DeltaLogChecker
             }
 
             CheckCompaction(tableFolder, actions);
+            CheckFence(version, actions);
             var touched = new HashSet<string>();
             foreach (var (kind, value) in actions.Select(a => (a.Key, a.Value!.AsObject())).OrderBy(a => a.Key == "metaData" ? 0 : 1))
             {
@@ -132,6 +133,15 @@ internal static class DeltaLogChecker
         List<string> Paths(string kind) => [.. files[kind].Select(f => Path.Combine(tableFolder, Uri.UnescapeDataString(f["path"]!.GetValue<string>())))];
 
         static string[] Rows(List<string> paths) => paths.Count == 0 ? [] : Duck.Rows($"select * from read_parquet([{string.Join(", ", paths.Select(p => $"'{p.Replace("'", "''", StringComparison.Ordinal)}'"))}], union_by_name = true, hive_partitioning = false) order by all");
+    }
+
+    // The protocol asks for a protocol and metaData in a table's first version, and for nothing in a later one.
+    private static void CheckFence(long version, List<KeyValuePair<string, JsonNode?>> actions)
+    {
+        if (actions.Find(a => a.Key == "commitInfo").Value?["operation"]?.GetValue<string>() == "FENCE")
+        {
+            Assert.That(actions.Select(a => a.Key), Is.EqualTo(version > 0 ? ["commitInfo"] : new[] { "commitInfo", "protocol", "metaData" }), "it changes nothing");
+        }
     }
 
     private static void CheckAdd(string tableFolder, JsonObject add, JsonObject metadata)

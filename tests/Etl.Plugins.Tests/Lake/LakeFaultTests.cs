@@ -28,23 +28,6 @@ public partial class LakeFaultTests
     }
 
     [Test]
-    public async Task A_lost_request_is_resolved_as_not_committed_and_leaves_nothing()
-    {
-        var table = new LakeTable(LakeTable.Upsert());
-        table.Store.BeforePutIfAbsent = _ => throw new IOException("connection refused");
-        await using (var session = await table.OpenAsync())
-        {
-            await LakeTable.StageAsync(session, Two);
-            var next = table.Next(session);
-            await Assert.ThrowsAsync<CommitOutcomeUnknownException>(() => session.PublishAsync(next, default).AsTask());
-            Assert.That(table.DataFiles(), Has.Count.EqualTo(2), "nothing is deleted while the outcome is unknown");
-            Assert.That(await session.ResolveAsync(next, default), Is.False);
-        }
-
-        Assert.That(table.Store.Keys(), Is.Empty);
-    }
-
-    [Test]
     public async Task A_client_that_finds_its_own_first_try_has_committed()
     {
         var table = new LakeTable(LakeTable.Upsert());

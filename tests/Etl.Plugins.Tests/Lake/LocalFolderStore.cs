@@ -17,6 +17,9 @@ internal sealed class LocalFolderStore(string folder) : IObjectStore
     /// <summary>Objects whose put if absent gets no answer, and is on its way until <see cref="ArriveAsync"/>.</summary>
     public Func<string, bool> Delays { get; set; } = _ => false;
 
+    /// <summary>Objects that are there, and not given yet.</summary>
+    public Func<string, bool> Hides { get; set; } = _ => false;
+
     /// <summary>Objects that cannot be put.</summary>
     public Func<string, bool> RefusePuts { get; set; } = _ => false;
 
@@ -104,7 +107,7 @@ internal sealed class LocalFolderStore(string folder) : IObjectStore
         }
     }
 
-    public ValueTask<Stream?> GetAsync(string key, CancellationToken cancel) => ValueTask.FromResult<Stream?>(File.Exists(PathOf(key)) ? File.OpenRead(PathOf(key)) : null);
+    public ValueTask<Stream?> GetAsync(string key, CancellationToken cancel) => ValueTask.FromResult<Stream?>(File.Exists(PathOf(key)) && !Hides(key) ? File.OpenRead(PathOf(key)) : null);
 
     public async ValueTask<Stream?> GetRangeAsync(string key, long offset, long length, CancellationToken cancel)
     {
