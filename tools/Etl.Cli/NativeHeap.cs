@@ -5,7 +5,7 @@ namespace Etl.Cli;
 /// <summary>
 /// Settings of the C library's heap, where batches live. By default glibc keeps up to eight heaps for each processor, and a batch that one thread makes and another
 /// frees leaves its room in the maker's heap: with two heaps a run holds a fifth less memory, and takes as long. It also learns from the first large buffer that is freed to keep
-/// such buffers instead of giving them back, and then holds what passed through: a load of 20 million rows by day peaked at 572 MB, and with large buffers given back at 414 MB, for the same
+/// such buffers instead of giving them back, and then holds what passed through: a load of 20 million rows by day peaked at 572 MB, and with large buffers given back at 454 MB, for the same
 /// processor time.
 /// </summary>
 internal static unsafe class NativeHeap

@@ -68,21 +68,20 @@ internal sealed partial record Condition(Field Field, string Operator, object Va
         _ => order == 0,
     };
 
-    /// <summary>Whether one of the values in a range may meet it. Bounds of floats say nothing of NaN, which may be there beside.</summary>
-    public bool MayBeMetIn(ValueRange range)
+    /// <summary>Whether one of the values in a range may meet it.</summary>
+    public bool MayBeMetIn(ValueRange range) => range.HasValues && Operator switch
     {
-        var isBelow = range.Max is null || Value is double || Compare(range.Max, Value) >= 0;
-        return range.HasValues && Operator switch
-        {
-            "!=" => true,
-            "<" or "<=" => range.Min is null || IsMetBy(range.Min),
-            ">" or ">=" => range.Max is null || Value is double || IsMetBy(range.Max),
-            _ => (range.Min is null || Compare(range.Min, Value) <= 0) && isBelow,
-        };
-    }
+        "!=" => true,
+        "<" or "<=" => range.Min is null || IsMetBy(range.Min),
+        ">" or ">=" => IsOpen(range) || IsMetBy(range.Max!),
+        _ => (range.Min is null || Compare(range.Min, Value) <= 0) && (IsOpen(range) || Compare(range.Max!, Value) >= 0),
+    };
+
+    // The greatest value that is told is none of floats: NaN is greater, and not told.
+    private bool IsOpen(ValueRange range) => range.Max is null || Value is double;
 
     /// <summary>The order of two values of one type.</summary>
-    public static int Compare(object a, object b) => (a, b) switch
+    private static int Compare(object a, object b) => (a, b) switch
     {
         (byte[] x, byte[] y) => x.AsSpan().SequenceCompareTo(y),
         (double x, double y) => CompareFloats(x, y),

@@ -12,7 +12,7 @@ public sealed class DeltaRowsTests
 {
     private static readonly (string Name, IArrowType Type)[] Columns =
     [
-        ("id", Int64Type.Default), ("i", Int32Type.Default), ("d", DoubleType.Default), ("s", StringType.Default), ("ts", Timestamp), ("tz", TimestampUtc), ("dt", Date32Type.Default), ("n", new Decimal128Type(12, 2)), ("b", BooleanType.Default),
+        ("id", Int64Type.Default), ("i", Int32Type.Default), ("d", DoubleType.Default), ("s", StringType.Default), ("ts", Timestamp), ("tz", TimestampUtc), ("dt", Date32Type.Default), ("n", new Decimal128Type(12, 2)), ("b", BooleanType.Default), ("m", new Decimal128Type(38, 3)),
     ];
 
     [Test]
@@ -31,7 +31,7 @@ public sealed class DeltaRowsTests
         var table = await MakeAsync(new Random(seed), files: 12, rows: 15);
         var conditions = new RowConditions(
             $"read_parquet('{table.Store.Folder}/orders/*.parquet')",
-            [("i", "integer"), ("d", "double"), ("s", "varchar"), ("ts", "timestamp"), ("tz", "timestamptz"), ("dt", "date"), ("n", "decimal(12,2)"), ("b", "boolean")],
+            [("i", "integer"), ("d", "double"), ("s", "varchar"), ("ts", "timestamp"), ("tz", "timestamptz"), ("dt", "date"), ("n", "decimal(12,2)"), ("b", "boolean"), ("m", "decimal(38,3)")],
             12 * 15);
         var (opened, all) = (0, 0);
         conditions.Any.Sample(
@@ -82,7 +82,7 @@ public sealed class DeltaRowsTests
                 {
                     (long)((file * rows) + row), file == 2 ? null : Or(6, value), Or(8, random.Next(9) == 0 ? double.NaN : random.Next(30) == 0 ? double.PositiveInfinity : value / 3d),
                     Or(7, new string('é', 30) + "😀"[..(2 * random.Next(2))] + (char)('a' + file) + value), (value * 3_600_000_000) + random.Next(1_000_000), Or(5, (value * 60_000_000) + random.Next(1_000_000)), Or(9, (int)value),
-                    Or(9, (Int128)value * 33), Or(9, file < 5),
+                    Or(9, (Int128)value * 33), Or(9, file < 5), Or(9, (Int128)value * -1_000_000_000_000_000_000),
                 };
             })]);
             await session.StageAsync(Stream(batch), default);
