@@ -9,6 +9,7 @@ using Etl.Runtime.Execution;
 using Etl.Runtime.Ledger;
 using Etl.Runtime.Plugins;
 using Etl.Runtime.Reports;
+using Etl.Runtime.Sql;
 using Etl.Runtime.Telemetry;
 using Etl.Runtime.Yaml;
 
@@ -171,6 +172,11 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
 
         var definition = PipelineReader.Read(file, project, run, bag);
         request.FailPoints.Hit("validating");
+        if (definition?.Stages.Any(s => s.Kind == StageKind.Transform) == true)
+        {
+            OfflineDatabase.Prepare();
+        }
+
         if (request.FailPoints.Warning is { } rehearsal)
         {
             bag.AddWarning(SourceSpan.Start(file), "ETL4390", rehearsal, "Unset it for real work.");

@@ -15,7 +15,9 @@ namespace Etl.EndToEnd.Tests;
 public sealed class ShippedCli
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
-    private static string _dll = "";
+
+    /// <summary>Its assembly.</summary>
+    public static string Dll { get; private set; } = "";
 
     /// <summary>The folder that holds <c>global.json</c>.</summary>
     public static string Repository => RepositoryFolder.Path;
@@ -23,18 +25,18 @@ public sealed class ShippedCli
     [OneTimeSetUp]
     public async Task FindAsync()
     {
-        _dll = Environment.GetEnvironmentVariable("ETL_CLI") ?? "";
-        if (_dll.Length == 0)
+        Dll = Environment.GetEnvironmentVariable("ETL_CLI") ?? "";
+        if (Dll.Length == 0)
         {
             using var build = Process.Start(new ProcessStartInfo(Path.Combine(Repository, "tools", "etl"), ["--version"]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
             var output = build.StandardOutput.ReadToEndAsync();
             var errors = await build.StandardError.ReadToEndAsync();
             await build.WaitForExitAsync();
             Assert.That(build.ExitCode, Is.Zero, $"tools/etl --version: {await output}{errors}");
-            _dll = Path.Combine(Repository, "artifacts", "cli", "etl.dll");
+            Dll = Path.Combine(Repository, "artifacts", "cli", "etl.dll");
         }
 
-        Assert.That(File.Exists(_dll), Is.True, $"{_dll} is missing");
+        Assert.That(File.Exists(Dll), Is.True, $"{Dll} is missing");
     }
 
     /// <summary>Runs it to its end.</summary>
@@ -50,7 +52,7 @@ public sealed class ShippedCli
     /// <summary>Starts it under another program, such as one that makes its system calls fail.</summary>
     public static StartedCli StartUnder(string[] program, string folder, IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
-        string[] command = [.. program, "dotnet", _dll, .. arguments];
+        string[] command = [.. program, "dotnet", Dll, .. arguments];
         var start = new ProcessStartInfo(command[0], command[1..])
         {
             WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,

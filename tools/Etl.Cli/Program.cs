@@ -1,7 +1,13 @@
 using Etl.Cli;
+using Etl.Runtime.Compilation;
 using Etl.Runtime.Execution;
 
 NativeHeap.Limit();
+if (args is ["run" or "validate" or "plan" or "test", ..])
+{
+    FirstUse.Begin();
+}
+
 using var interruption = new Interruption(Environment.Exit, StopLimit.OfProcess, TimeProvider.System);
 var host = new CliHost
 {

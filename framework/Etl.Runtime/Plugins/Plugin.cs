@@ -1,24 +1,27 @@
 using System.Reflection;
+using System.Runtime.Loader;
 using Etl.Contracts;
-using McMaster.NETCore.Plugins;
+using McMaster.NETCore.Plugins.Loader;
 
 namespace Etl.Runtime.Plugins;
 
 /// <summary>A plugin's folder: what its metadata says, and its load context once a component is needed.</summary>
 internal sealed class Plugin : IDisposable
 {
-    // One copy of each in the process. Contracts brings Arrow and FluentValidation along. DuckDB and SQLite keep process-wide file
-    // locks: with two copies of the library on one file, a committed row was lost without an error.
-    private static readonly string[] Shared =
+    // DuckDB and SQLite keep process-wide file locks: with two copies of the library on one file, a committed row was lost without an error.
+    private static readonly string[] OneCopy =
     [
-        "Etl.Contracts", "DuckDB.NET.Data", "DuckDB.NET.Bindings", "Microsoft.Data.Sqlite",
+        "DuckDB.NET.Data", "DuckDB.NET.Bindings", "Microsoft.Data.Sqlite",
         "SQLitePCLRaw.core", "SQLitePCLRaw.batteries_v2", "SQLitePCLRaw.provider.e_sqlite3",
     ];
 
+    // What Contracts brings along is named too, so that no reference has to be followed to find it.
+    private static readonly string[] Shared = ["Etl.Contracts", "Apache.Arrow", "Apache.Arrow.Scalars", "FluentValidation", .. OneCopy];
+
     private readonly Lock _loading = new();
     private readonly string _assemblyPath;
-    private PluginLoader? _loader;
     private Assembly? _assembly;
+    private bool _disposed;
 
     private Plugin(string name, string folder, string assemblyPath, IReadOnlyList<ComponentDescriptor> components)
     {
@@ -58,33 +61,39 @@ internal sealed class Plugin : IDisposable
         }
     }
 
-    public void Dispose() => _loader?.Dispose();
+    /// <summary>Nothing more is loaded. What was stays for the life of the process.</summary>
+    public void Dispose() => _disposed = true;
 
     private Type Load(string typeName)
     {
-        if (_loader is null)
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (_assembly is null)
         {
             PluginDependencies.Require(Name, _assemblyPath);
         }
 
-        _loader ??= PluginLoader.CreateFromAssemblyFile(_assemblyPath, config =>
-        {
-            config.IsLazyLoaded = false;
-            config.PreferSharedTypes = false;
-            foreach (var name in Shared)
-            {
-                config.SharedAssemblies.Add(new AssemblyName(name));
-            }
-        });
         try
         {
-            _assembly ??= _loader.LoadDefaultAssembly();
+            _assembly ??= NewContext().LoadFromAssemblyPath(_assemblyPath);
             return _assembly.GetType(typeName, throwOnError: true)!;
         }
         catch (Exception e) when (e is FileNotFoundException or FileLoadException or TypeLoadException or BadImageFormatException)
         {
             throw new EtlException("ETL5007", $"plugin '{Name}' could not be loaded: {e.Message}", "Publish it with `dotnet publish`, so that its folder holds all that it needs, and copy the whole folder.", e);
         }
+    }
+
+    // Not by PluginLoader, which reads runtimeconfig.json for folders of a development machine, and loads all that the shared assemblies refer to, most of the framework, before
+    // the first component: the context finds the framework by itself.
+    private AssemblyLoadContext NewContext()
+    {
+        var builder = new AssemblyLoadContextBuilder().SetMainAssemblyPath(_assemblyPath).IsLazyLoaded(true);
+        foreach (var name in Shared)
+        {
+            builder.PreferDefaultLoadContextAssembly(new AssemblyName(name));
+        }
+
+        return builder.Build();
     }
 
     private static void CheckContract(string name, IReadOnlyDictionary<string, Version> references)
@@ -104,7 +113,7 @@ internal sealed class Plugin : IDisposable
 
     private static void CheckShared(string name, IReadOnlyDictionary<string, Version> references)
     {
-        foreach (var shared in Shared.Skip(1).Where(references.ContainsKey))
+        foreach (var shared in OneCopy.Where(references.ContainsKey))
         {
             var host = AssemblyLoadVersion(shared);
             if (host is not null && references[shared] > host)

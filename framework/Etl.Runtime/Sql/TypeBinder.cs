@@ -10,10 +10,13 @@ namespace Etl.Runtime.Sql;
 /// </summary>
 internal sealed class TypeBinder : IDisposable
 {
-    private readonly DuckConnection _connection = OfflineDatabase.Connect();
+    // Not before it is needed: a pipeline that only moves rows opens no DuckDB.
+    private DuckConnection? _connection;
+
+    private DuckConnection Connection => _connection ??= OfflineDatabase.Connect();
 
     /// <summary>An input relation.</summary>
-    public void Declare(string relation, RowSchema schema) => _connection.Execute(
+    public void Declare(string relation, RowSchema schema) => Connection.Execute(
         $"CREATE OR REPLACE TEMP TABLE {SqlText.Quote(relation)} ({string.Join(", ", schema.Arrow.FieldsList.Select(f => $"{SqlText.Quote(f.Name)} {DuckType.Of(f.DataType)}"))})");
 
     /// <summary>
@@ -24,7 +27,7 @@ internal sealed class TypeBinder : IDisposable
     {
         var fields = new List<Field>();
         var select = new List<string>();
-        foreach (var column in _connection.DescribeColumns(sql, parameters))
+        foreach (var column in Connection.DescribeColumns(sql, parameters))
         {
             var normalized = column.Type.ToArrow() is null ? column.Type.Normalized() : null;
             var type = column.Type.ToArrow() ?? normalized?.ToArrow()
@@ -41,20 +44,20 @@ internal sealed class TypeBinder : IDisposable
     public string? NameOfTwo(string sql) => _connection.ColumnNames(sql).GroupBy(n => n, StringComparer.OrdinalIgnoreCase).FirstOrDefault(g => g.Count() > 1)?.Key;
 
     /// <summary>What a query keeps of its inputs' promises.</summary>
-    public QueryPromises PromisesOf(string sql, IReadOnlyDictionary<string, RowSchema> inputs) => QueryPromises.Of(SqlSyntax.Parse(_connection, sql), inputs);
+    public QueryPromises PromisesOf(string sql, IReadOnlyDictionary<string, RowSchema> inputs) => QueryPromises.Of(SqlSyntax.Parse(Connection, sql), inputs);
 
     /// <summary>What binds in a query and cannot run.</summary>
-    public IReadOnlyList<SqlMisfit> MisfitsOf(string sql) => SqlMisfits.Find(_connection, sql);
+    public IReadOnlyList<SqlMisfit> MisfitsOf(string sql) => SqlMisfits.Find(Connection, sql);
 
     /// <summary>Whether a text is a value of a type.</summary>
-    public bool Holds(string text, string type) => _connection.QueryText($"SELECT TRY_CAST({SqlText.Literal(text)} AS {type})::VARCHAR") is not null;
+    public bool Holds(string text, string type) => Connection.QueryText($"SELECT TRY_CAST({SqlText.Literal(text)} AS {type})::VARCHAR") is not null;
 
     /// <summary>Why a text is no regular expression; null for one.</summary>
     public string? PatternError(string pattern)
     {
         try
         {
-            _connection.QueryText($"SELECT regexp_matches('', {SqlText.Literal(pattern)})::VARCHAR");
+            Connection.QueryText($"SELECT regexp_matches('', {SqlText.Literal(pattern)})::VARCHAR");
             return null;
         }
         catch (DuckException e)
@@ -64,7 +67,7 @@ internal sealed class TypeBinder : IDisposable
     }
 
     /// <summary>Whether an expression over counts binds; throws <see cref="DuckException"/> otherwise.</summary>
-    public void BindExpression(string sql, IReadOnlyDictionary<string, object> parameters) => _connection.DescribeColumns(sql, parameters);
+    public void BindExpression(string sql, IReadOnlyDictionary<string, object> parameters) => Connection.DescribeColumns(sql, parameters);
 
-    public void Dispose() => _connection.Dispose();
+    public void Dispose() => _connection?.Dispose();
 }
