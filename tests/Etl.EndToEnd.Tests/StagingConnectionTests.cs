@@ -8,7 +8,7 @@ public sealed class StagingConnectionTests
     [TestCase("lake", 0, "")]
     [TestCase("lak", 2, "connections.yaml:2:94: error ETL1042: there is no connection 'lak'")]
     [TestCase("folder", 2, "connections.yaml:2:94: error ETL4632: Redshift loads from S3, and 'folder' keeps its objects at file:. Name a connection of type s3 under staging.")]
-    [TestCase("shop", 2, "connections.yaml:2:94: error ETL3002: connection 'shop' is of type sqlite; here it takes an object store. Name another connection.")]
+    [TestCase("shop", 2, "connections.yaml:2:94: error ETL3002: connection 'shop' is of type sqlite; here it takes an object store, such as type file or s3. Name another connection.")]
     [TestCase("dwh", 2, "connections.yaml:2:94: error ETL3002: connection 'dwh' would work through 'dwh', which works through it. Name another connection.")]
     public async Task The_staging_store_of_a_warehouse_is_looked_up_when_the_pipeline_is_compiled(string staging, int exitCode, string said)
     {

@@ -1,4 +1,3 @@
-using Etl.Contracts;
 using Etl.Runtime.Definition;
 using Etl.Runtime.Execution;
 using NUnit.Framework;

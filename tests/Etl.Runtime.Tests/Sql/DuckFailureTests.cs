@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Apache.Arrow;
-using Apache.Arrow.Types;
 using Etl.Contracts;
 using Etl.DuckDb;
 using NUnit.Framework;
