@@ -19,7 +19,6 @@ public class Kernels
     /// <summary>Of a batch, as the engine makes them.</summary>
     public const int Rows = 65_536;
 
-    private readonly RecordBatchBuilder _decoded = new(Schema, Rows);
     private RecordBatch _batch = null!;
     private byte[] _copy = [];
     private int[] _every = [];
@@ -79,14 +78,14 @@ public class Kernels
     {
         _database.Dispose();
         _batch.Dispose();
-        _decoded.Dispose();
     }
 
     /// <summary>Binary COPY to a batch.</summary>
     [Benchmark]
     public int Decode()
     {
-        var decoder = new CopyDecoder(_decoded, Rows, long.MaxValue);
+        using var builder = new RecordBatchBuilder(Schema, Rows);
+        var decoder = new CopyDecoder(builder, Rows, long.MaxValue);
         var taken = decoder.Decode(_copy);
         using var batch = decoder.Take();
         return batch.Length == Rows ? taken : throw new InvalidOperationException($"{batch.Length} rows were decoded");
@@ -100,8 +99,9 @@ public class Kernels
     [Benchmark]
     public int Gather()
     {
-        _decoded.Append(_batch, _every);
-        using var batch = _decoded.Build();
+        using var builder = new RecordBatchBuilder(Schema, Rows);
+        builder.Append(_batch, _every);
+        using var batch = builder.Build();
         return batch.Length;
     }
 

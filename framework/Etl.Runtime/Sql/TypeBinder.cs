@@ -41,7 +41,7 @@ internal sealed class TypeBinder : IDisposable
     }
 
     /// <summary>The name that two columns of a query have; null for none. Within a larger query DuckDB would call the second one otherwise, without a word.</summary>
-    public string? NameOfTwo(string sql) => _connection.ColumnNames(sql).GroupBy(n => n, StringComparer.OrdinalIgnoreCase).FirstOrDefault(g => g.Count() > 1)?.Key;
+    public string? NameOfTwo(string sql) => Connection.ColumnNames(sql).GroupBy(n => n, StringComparer.OrdinalIgnoreCase).FirstOrDefault(g => g.Count() > 1)?.Key;
 
     /// <summary>What a query keeps of its inputs' promises.</summary>
     public QueryPromises PromisesOf(string sql, IReadOnlyDictionary<string, RowSchema> inputs) => QueryPromises.Of(SqlSyntax.Parse(Connection, sql), inputs);

@@ -1,5 +1,4 @@
 using Etl.Contracts;
-using Etl.Plugins.Lake;
 using NUnit.Framework;
 
 namespace Etl.Plugins.Tests.Lake;

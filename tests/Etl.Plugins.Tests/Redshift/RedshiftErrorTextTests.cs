@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using Apache.Arrow;
 using Apache.Arrow.Types;
 using Etl.Contracts;
 using Etl.Plugins.Redshift;

@@ -1,5 +1,4 @@
 using System.Net;
-using Etl.Contracts;
 using Etl.EndToEnd.Tests;
 using Etl.Plugins.Azure;
 using Etl.Plugins.S3;

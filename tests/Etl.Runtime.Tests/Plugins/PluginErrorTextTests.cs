@@ -1,5 +1,4 @@
 using System.Runtime.Versioning;
-using Etl.Contracts;
 using Etl.Plugins.Tests;
 using Etl.Runtime.Plugins;
 using NUnit.Framework;
