@@ -33,15 +33,7 @@ internal sealed partial class CleanedColumn(Field column)
     /// <summary>Reasons for which a row does not pass, in order.</summary>
     public IReadOnlyList<Refusal> Refusals => refusals;
 
-    public void Trim(string path)
-    {
-        var (given, trimmed) = (Text(path), Replace(Text(path), $"^{WhiteSpaceRun}|{WhiteSpaceRun}$", ""));
-
-        // Most values have nothing to trim, which their ends tell for a fraction of what the search takes: all white space is below '!' or beyond ASCII.
-        Value = given == SqlText.Quote(Name)
-            ? $"CASE WHEN {given} < '!' OR {given} > '~' OR {given}[-1] < '!' OR {given}[-1] > '~' THEN {trimmed} ELSE {given} END"
-            : trimmed;
-    }
+    public void Trim(string path) => Value = Replace(Text(path), $"^{WhiteSpaceRun}|{WhiteSpaceRun}$", "");
 
     public void CollapseWhitespace(string path) => Value = Replace(Text(path), WhiteSpaceRun, " ");
 
