@@ -172,10 +172,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
 
         var definition = PipelineReader.Read(file, project, run, bag);
         request.FailPoints.Hit("validating");
-        if (definition?.Stages.Any(s => s.Kind == StageKind.Transform) == true)
-        {
-            OfflineDatabase.Prepare();
-        }
+        var opening = definition?.Stages.Any(s => s.Kind == StageKind.Transform) == true ? OfflineDatabase.PrepareAsync() : Task.CompletedTask;
 
         if (request.FailPoints.Warning is { } rehearsal)
         {
@@ -184,6 +181,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
 
         var factory = ComponentFactory.For(project, catalog, memory, time);
         var pipeline = definition is null ? null : await Compiler.CompileAsync(project, definition, factory, request.Redactor, request.Connects, bag);
+        await opening;
         if (pipeline is null)
         {
             planned?.RequireSameInputs();
@@ -309,11 +307,12 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         }
     }
 
-    // Those that a success came after left nothing: it removed what they had.
+    // Those that ended without a success may have left something, also one that failed: it did not know whether it had published. Those that a success came after left nothing: it
+    // removed what they had.
     private static async Task<IReadOnlyList<string>> GoneRunsAsync(ILedger ledger, CompiledPipeline pipeline, string current, CancellationToken cancel)
     {
         var latest = await ledger.ListAsync(new RunFilter(pipeline.Definition.Id, pipeline.Project.Environment, Limit: MostGoneRuns), cancel);
-        return [.. latest.Where(r => r.RunId != current).TakeWhile(r => r.Status != RunStatus.Succeeded).Where(r => r.Status == RunStatus.Interrupted).Select(r => r.RunId)];
+        return [.. latest.Where(r => r.RunId != current).TakeWhile(r => r.Status != RunStatus.Succeeded).Where(r => r.Status is RunStatus.Interrupted or RunStatus.Failed or RunStatus.Cancelled).Select(r => r.RunId)];
     }
 
     private RunContext NewRun(PipelineRunRequest request)

@@ -44,7 +44,7 @@ internal static class AzureErrors
                     : "Check sas_token: its dates, and its rights to read, list, create, write and delete in this container.", error),
             { ErrorCode: "ContainerNotFound" } => new(
                 "ETL4591", $"there is no container '{options.Container}' in the account '{options.Account}'", "Correct container, or create it.", error),
-            _ => new("ETL4596", $"{display} refused a request ({Reason(answer)})", "Look whether a policy, a lease or a quota of the account forbids it; else run again.", error),
+            _ => new("ETL4596", $"{display} refused a request ({Reason(answer)})", "Check whether a policy, a lease or a quota of the account forbids it; otherwise run again.", error),
         };
     }
 

@@ -21,7 +21,7 @@ internal static class StoreKey
             path = Path.Combine(path, part);
             if (IsLink(path))
             {
-                throw ObjectKey.Refused(key, $"'{part}' is a symbolic link, which could lead out of the connection's root", "Put what it leads to in its place, or a connection there.");
+                throw ObjectKey.Refused(key, $"'{part}' is a symbolic link, which could lead out of the connection's root", "Copy what it leads to here, or make a connection whose root is that folder.");
             }
         }
 

@@ -58,7 +58,7 @@ internal static class DeltaStatistics
             return ValueRange.Unknown;
         }
 
-        if (stats["numRecords"]?.GetValue<long>() is { } rows && stats["nullCount"]?[stored.Name]?.GetValue<long>() == rows)
+        if (Count(stats["numRecords"]) is { } rows && Count(stats["nullCount"]?[stored.Name]) == rows)
         {
             return ValueRange.Empty;
         }
@@ -69,6 +69,9 @@ internal static class DeltaStatistics
 
         object? Bound(string bounds, long more) => Read(stats[bounds]?[stored.Name], stored.DataType) is var bound && bound is long number ? (Int128)number + more : bound;
     }
+
+    // Of another shape, such as that of a nested column, it says nothing.
+    private static long? Count(JsonNode? count) => count is JsonValue value && value.TryGetValue<long>(out var number) ? number : null;
 
     private static bool IsSameKind(IArrowType stored, IArrowType wanted) => (stored, wanted) switch
     {

@@ -270,6 +270,12 @@ internal sealed class LakeSession : ILoadSession, IMovableLoadSession
             _outcome = mine ? Outcome.Published : Outcome.NotPublished;
             return mine;
         }
+        catch (EtlException e) when (e.Code == "ETL4553")
+        {
+            // The version holds what this program does not read, so it is not ours.
+            _outcome = Outcome.NotPublished;
+            throw;
+        }
         catch (Exception e)
         {
             // Also a cancellation: the request may have arrived.

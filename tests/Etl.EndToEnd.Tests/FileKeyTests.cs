@@ -19,7 +19,25 @@ public sealed class FileKeyTests
     [TestCase("csv", "people.csv", "transform: deduplicate", "key: [id], order_by: [name]", 0, "1 pipeline: 0 errors, 0 warnings\n")]
     public async Task The_hint_fits_the_extractor(string extractor, string path, string transform, string with, int exit, string told)
     {
-        using var project = ProjectFolder.With(
+        using var project = Project(extractor, path, $"{{ id: through, from: people, {transform}, with: {{ {with} }} }}", "keep");
+        var validated = await project.RunAsync("validate", "./p.yaml");
+        Assert.That((validated.ExitCode, validated.Out), Is.EqualTo((exit, told)), validated.ToString());
+    }
+
+    // Of rows that are refused because they share a key, both would delete it.
+    [TestCase("delete", "{ id: through, from: people, transform: check, with: { rules: [{ unique: [id] }] } }", "ETL3042")]
+    [TestCase("delete", "{ id: checked, from: people, transform: check, with: { rules: [{ unique: [id] }] } }\n  - { id: through, from: checked, transform: select, with: { columns: [id, name] } }", "ETL3042")]
+    [TestCase("delete", "{ id: through, from: people, transform: deduplicate, with: { key: [id], order_by: [name] } }", "")]
+    [TestCase("keep", "{ id: checked, from: people, transform: check, with: { rules: [{ unique: [id] }] } }\n  - { id: through, from: checked, transform: select, with: { columns: [id, name] } }", "")]
+    public async Task Rows_that_are_refused_prove_no_key_where_they_become_deletions(string onExcluded, string stages, string code)
+    {
+        using var project = Project("csv", "people.csv", stages, onExcluded);
+        var validated = await project.RunAsync("validate", "./p.yaml");
+        Assert.That(validated.Out, code.Length > 0 ? Does.Contain(code) : Does.Contain("0 errors"), validated.ToString());
+    }
+
+    private static ProjectFolder Project(string extractor, string path, string stages, string onExcluded) =>
+        ProjectFolder.With(
             ("etl.yaml", "time_zone: UTC\n"),
             ("connections.yaml", "connections:\n  files: { type: file, root: files }\n  dwh: { type: duckdb, path: out.db }\n"),
             ("c.yaml", """
@@ -42,15 +60,12 @@ public sealed class FileKeyTests
                     connection: files
                     contract: c.yaml
                     with: { path: {{path}} }
-                  - { id: through, from: people, {{transform}}, with: { {{with}} } }
+                  - {{stages}}
                   - id: out
                     load: table
                     from: through
                     connection: dwh
                     with:
-                      { table: people, mode: upsert, key: [id], on_excluded: keep }
+                      { table: people, mode: upsert, key: [id], on_excluded: {{onExcluded}} }
                 """));
-        var validated = await project.RunAsync("validate", "./p.yaml");
-        Assert.That((validated.ExitCode, validated.Out), Is.EqualTo((exit, told)), validated.ToString());
-    }
 }

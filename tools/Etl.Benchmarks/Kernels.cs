@@ -23,6 +23,7 @@ public class Kernels
     private byte[] _copy = [];
     private int[] _every = [];
     private DuckDatabase _database = null!;
+    private int _bridged;
 
     private static Schema Schema { get; } = new(
         [
@@ -110,9 +111,11 @@ public class Kernels
     public int Bridge()
     {
         using var connection = _database.Connect();
-        connection.RegisterSource("batches", Schema, new Once(_batch));
+        // A name stays taken for the database's life.
+        var name = $"batches_{_bridged++}";
+        using var source = connection.RegisterSource(name, Schema, new Once(_batch));
         var rows = 0;
-        foreach (var batch in connection.Query("SELECT * FROM batches()"))
+        foreach (var batch in connection.Query($"SELECT * FROM {name}()"))
         {
             rows += batch.Length;
             batch.Dispose();

@@ -295,8 +295,10 @@ internal sealed partial class EtlApp(TimeProvider time) : IEtlApp
     private ComponentFactory Factory(Scope scope, Project? project)
     {
         var catalog = Runner(scope).Plugins(project);
-        var folder = project?.Folder ?? Environment.CurrentDirectory;
-        return new ComponentFactory(catalog, new PluginContext(folder, Path.Combine(folder, ".etl"), new ProjectSettings().Memory.Bytes, time));
+        var here = Environment.CurrentDirectory;
+        return project is not null
+            ? ComponentFactory.For(project, catalog, project.Settings.Memory, time)
+            : new ComponentFactory(catalog, new PluginContext(here, Path.Combine(here, ".etl"), new ProjectSettings().Memory.Bytes, time));
     }
 
     private Task<CompiledPipeline> CompileAsync(Scope scope, string file, IReadOnlyDictionary<string, string> parameters, DateOnly? date, Action<IReadOnlyList<Diagnostic>> warn, bool connects = false)

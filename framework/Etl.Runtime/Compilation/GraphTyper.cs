@@ -29,6 +29,9 @@ internal sealed partial class GraphTyper
     private readonly Dictionary<string, ResolvedStage> _stages = [];
     private readonly Dictionary<string, IReadOnlyList<QualityNote>> _notes = [];
 
+    // Keys that hold because the rows that share one are refused. They do not hold among deletions, which refused rows become for a load that asks for them.
+    private readonly HashSet<string> _keysByRefusal = [];
+
     private GraphTyper(PipelineDefinition definition, DiagnosticBag bag, TypeBinder binder)
     {
         _bag = bag;
@@ -135,6 +138,8 @@ internal sealed partial class GraphTyper
         };
         if (_nodes[at] is SegmentNode { Segment: var segment } found)
         {
+            var keys = withOp.Keys.Where(k => !_keysByRefusal.Contains(KeyName(k))).ToList();
+            withOp = withOp with { Key = keys.Count > 0 ? keys[0] : [], OtherKeys = [.. keys.Skip(1)] };
             _nodes[at] = found with { Segment = segment with { Output = withOp, EmitsDeletions = true }, Schema = withOp };
             return withOp;
         }
@@ -160,8 +165,15 @@ internal sealed partial class GraphTyper
                 if (local.Refusals.Count > 0 || local.TableRules.Count > 0 || local.Columns is null)
                 {
                     builder.AddRefusals(stage.Id, component, local);
-                    var keys = builder.Schema.Keys.Concat(local is { Columns: null, Key: { Count: > 0 } key } ? [key] : []);
-                    Bind(stage, segment, [.. keys.DistinctBy(k => string.Join('\n', k))], f => !IsRefusedWhenNull(local, f, builder.Schema) && Nullable(builder.Schema, f));
+                    var keys = builder.Schema.Keys.ToList();
+                    // A row that is a deletion already is not refused, so there its key says nothing of others.
+                    if (local is { Columns: null, Key: { Count: > 0 } key } && !builder.Schema.HasOp && !keys.Exists(k => KeyName(k) == KeyName(key)))
+                    {
+                        keys.Add(key);
+                        _keysByRefusal.Add(KeyName(key));
+                    }
+
+                    Bind(stage, segment, keys, f => !IsRefusedWhenNull(local, f, builder.Schema) && Nullable(builder.Schema, f));
                 }
 
                 if (local.Columns is not null)
@@ -174,7 +186,14 @@ internal sealed partial class GraphTyper
 
                     var input = builder.Schema;
                     builder.AddColumns(stage.Id, component, local, from[0]);
-                    Bind(stage, segment, [.. new[] { local.Key ?? [] }.Concat(KeptKeys(input, local.Columns, "")).Where(k => k.Count > 0).DistinctBy(k => string.Join('\n', k))], f => NullableColumn(local.Columns, input, "", f));
+                    var kept = KeptKeys(input, local.Columns, "");
+                    if (input.Keys.Any(k => _keysByRefusal.Contains(KeyName(k))))
+                    {
+                        // By other names; which of them it was is not told.
+                        _keysByRefusal.UnionWith(kept.Select(KeyName).Except(input.Keys.Select(KeyName)));
+                    }
+
+                    Bind(stage, segment, [.. new[] { local.Key ?? [] }.Concat(kept).Where(k => k.Count > 0).DistinctBy(KeyName)], f => NullableColumn(local.Columns, input, "", f));
                 }
 
                 break;
@@ -204,7 +223,11 @@ internal sealed partial class GraphTyper
                 builder.AddSet(stage.Id, component, set, from.Skip(1).Select(f => new SegmentInput(f, _schemas[f])));
                 var promises = _binder.PromisesOf(set.Query.Text, from.ToDictionary(f => f, f => _schemas[f]));
                 Bind(stage, segment, [.. new[] { set.Key }.Concat(promises.NamedKeys).Where(k => k.Count > 0)], f => !promises.IsRequired(f));
-                RequireOwnNames(stage.Id, set.Query, set.Parts, from.Select((f, i) => (f, i == 0 ? rows : _schemas[f])));
+                if (MayRename(segment.Builder.Schema))
+                {
+                    RequireOwnNames(stage.Id, set.Query, set.Parts, from.Select((f, i) => (f, i == 0 ? rows : _schemas[f])));
+                }
+
                 break;
             default:
                 throw new EtlException("ETL5009", $"'{step.GetType()}' is no step that this version knows", "This is an error of the plugin, or it needs a newer version: there are RowLocalStep, DeduplicateStep, LookupStep and SetStep.");
@@ -215,6 +238,8 @@ internal sealed partial class GraphTyper
         _open[stage.Id] = segment;
         CheckTableRules(stage, segment.Builder);
     }
+
+    private static string KeyName(IReadOnlyList<string> key) => string.Join('\n', key);
 
     private OpenSegment? Continue(string input, RelationalStep step)
     {
@@ -293,6 +318,9 @@ internal sealed partial class GraphTyper
             throw Located(stage, e, segment.Builder.Text.OriginOf);
         }
     }
+
+    // Within a larger query DuckDB calls a second `day` `day_1`.
+    private static bool MayRename(RowSchema schema) => schema.Names.Any(n => n.LastIndexOfAny(['_', ':']) is > 0 and var at && schema.Index(n[..at]) >= 0);
 
     // By itself: the stages around it are no part of its SELECT list.
     private void RequireOwnNames(string stage, Etl.Contracts.Sql query, IReadOnlyList<Etl.Contracts.Sql>? parts, IEnumerable<(string Relation, RowSchema Schema)> inputs)

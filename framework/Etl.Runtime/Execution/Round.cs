@@ -52,7 +52,8 @@ internal sealed class Round(RoundPlan plan, RunSettings settings, RunResources r
         return plan.MakesEmptyEpoch()
             || _extractions.Values.Any(e => e.Splits.Count > 0)
             || settings.FullRefresh
-            || plan.Loads.Any(l => l.Node.Plan.Mode == LoadMode.Replace && l.Session.Checkpoint is null);
+            // A source that is read whole and has no rows any more is news for a target that it replaces.
+            || plan.Loads.Any(l => l.Node.Plan.Mode == LoadMode.Replace);
     }
 
     /// <summary>Reads, transforms and stages everything.</summary>

@@ -67,7 +67,8 @@ internal sealed class ParquetFileReader : IAsyncDisposable
         }
 
         var chunk = _reader.Metadata!.RowGroups[rowGroup].Columns.Find(c => c.MetaData is { } data && data.PathInSchema.SequenceEqual([stored.Name]));
-        return chunk is null ? ValueRange.Unknown : StoredStatistics.RangeOf(chunk.MetaData!, element, field);
+        var writer = _reader.CustomMetadata.ContainsKey(ParquetFileWriter.Mark) ? null : _reader.Metadata.CreatedBy ?? "";
+        return chunk is null ? ValueRange.Unknown : StoredStatistics.RangeOf(chunk.MetaData!, element, field, RowsOf(rowGroup), writer);
     }
 
     /// <summary>Where the data of some columns of a row group lies: first byte and the one after the last, in the file's order.</summary>

@@ -16,6 +16,9 @@ internal sealed class ParquetFileWriter : IAsyncDisposable
     /// <summary>Bytes of Arrow values at which a row group ends before it is full.</summary>
     public const long RowGroupBytes = 64L << 20;
 
+    /// <summary>A key of the footer that says that the file's statistics are ours: those of the library's other users are not all right.</summary>
+    public const string Mark = "etl.statistics";
+
     private readonly ParquetWriter _writer;
     private readonly ParquetColumn[] _columns;
     private readonly RecordBatchBuilder _pending;
@@ -40,7 +43,9 @@ internal sealed class ParquetFileWriter : IAsyncDisposable
     {
         var (declared, columns) = ParquetColumn.Map(schema);
         var options = new ParquetOptions { CompressionMethod = compression, CompressionLevel = System.IO.Compression.CompressionLevel.Optimal };
-        return new ParquetFileWriter(await ParquetWriter.CreateAsync(declared, output, options, cancellationToken: cancel), schema, columns);
+        var writer = await ParquetWriter.CreateAsync(declared, output, options, cancellationToken: cancel);
+        writer.CustomMetadata = new Dictionary<string, string> { [Mark] = "1" };
+        return new ParquetFileWriter(writer, schema, columns);
     }
 
     /// <summary>Adds the rows of a batch; the batch is not needed afterwards.</summary>

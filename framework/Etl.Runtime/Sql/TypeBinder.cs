@@ -27,7 +27,7 @@ internal sealed class TypeBinder : IDisposable
     {
         var fields = new List<Field>();
         var select = new List<string>();
-        foreach (var column in Connection.DescribeColumns(sql, parameters))
+        foreach (var column in Columns(sql, parameters))
         {
             var normalized = column.Type.ToArrow() is null ? column.Type.Normalized() : null;
             var type = column.Type.ToArrow() ?? normalized?.ToArrow()
@@ -67,7 +67,26 @@ internal sealed class TypeBinder : IDisposable
     }
 
     /// <summary>Whether an expression over counts binds; throws <see cref="DuckException"/> otherwise.</summary>
-    public void BindExpression(string sql, IReadOnlyDictionary<string, object> parameters) => Connection.DescribeColumns(sql, parameters);
+    public void BindExpression(string sql, IReadOnlyDictionary<string, object> parameters) => Columns(sql, parameters);
 
     public void Dispose() => _connection?.Dispose();
+
+    // With parameters the types are those of an execution with LIMIT 0, and it is the optimizer that makes nothing of that.
+    private IReadOnlyList<DuckColumn> Columns(string sql, IReadOnlyDictionary<string, object> parameters)
+    {
+        if (parameters.Count == 0)
+        {
+            return Connection.DescribeColumns(sql, parameters);
+        }
+
+        Connection.Execute("PRAGMA enable_optimizer");
+        try
+        {
+            return Connection.DescribeColumns(sql, parameters);
+        }
+        finally
+        {
+            Connection.Execute("PRAGMA disable_optimizer");
+        }
+    }
 }

@@ -91,7 +91,8 @@ internal sealed partial record Condition(Field Field, string Operator, object Va
     /// <summary>The order of floats, in which NaN is the last.</summary>
     public static int CompareFloats(double a, double b) => double.IsNaN(a) || double.IsNaN(b) ? double.IsNaN(a).CompareTo(double.IsNaN(b)) : a.CompareTo(b);
 
-    [GeneratedRegex(@"\s+and\s+", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    // In a text, "and" may be a word of it.
+    [GeneratedRegex(@"\s+and\s+(?=[=!<>])", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex And();
 
     [GeneratedRegex(@"^(?<op>=|!=|<=|>=|<|>)?\s*(?<value>.*)$", RegexOptions.Singleline)]

@@ -170,7 +170,7 @@ public sealed class FileErrorTextTests
         """)]
     [TestCase("link/a.csv", """
         ETL4530: 'link/a.csv' is no key of an object store: 'link' is a symbolic link, which could lead out of the connection's root
-          Put what it leads to in its place, or a connection there.
+          Copy what it leads to here, or make a connection whose root is that folder.
         """)]
     [TestCase(".etl-tmp-1", """
         ETL4530: '.etl-tmp-1' is no key of an object store: names that start with .etl-tmp- are the store's own

@@ -6,6 +6,8 @@ using Etl.Plugins.Files;
 using Etl.Plugins.FileSets;
 using Etl.Plugins.Tests.Lake;
 using NUnit.Framework;
+using Parquet;
+using Parquet.Schema;
 using static Etl.Plugins.Tests.TypedRows;
 
 namespace Etl.Plugins.Tests;
@@ -43,6 +45,31 @@ public sealed class ParquetRowsTests
             await using var extraction = await OpenAsync(new() { Path = "in.parquet", Columns = ["id", "note"], Rows = conditions }, parallel, ("id", Int64Type.Default), ("note", StringType.Default), ("at", TimestampUtc));
             return (await ReadAllAsync(extraction), _store.Ranges.Sum(r => r.Length), extraction.EstimatedRows ?? 20_480);
         }
+    }
+
+    [Test]
+    public async Task Statistics_that_a_writer_is_known_to_get_wrong_are_not_believed()
+    {
+        // Parquet.Net tells the range of times in milliseconds, whatever the column's unit.
+        var (id, at) = (new DataField<long>("id"), new DateTimeDataField("at", DateTimeFormat.DateAndTimeMicros, isAdjustedToUTC: true, isNullable: false));
+        await using (var file = System.IO.File.Create(File))
+        {
+            await using var writer = await ParquetWriter.CreateAsync(new ParquetSchema(id, at), file);
+            using var group = writer.CreateRowGroup();
+            await group.WriteAllPartsAsync<long>(id, new long[] { 1, 2 }, null, null, default);
+            await group.WriteAllPartsAsync<DateTime>(at, new[] { new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc), new DateTime(2026, 3, 1, 0, 0, 0, DateTimeKind.Utc) }, null, null, default);
+        }
+
+        await using var extraction = await OpenAsync(new() { Path = "in.parquet", Columns = ["id"], Rows = new Dictionary<string, string> { ["at"] = ">= 2026-02-01T00:00:00Z" } }, 1, ("id", Int64Type.Default), ("at", TimestampUtc));
+        Assert.That((await ReadAllAsync(extraction)).Select(r => (long)r[0]!), Is.EqualTo([2L]));
+    }
+
+    [Test]
+    public async Task And_may_be_a_word_of_a_text()
+    {
+        Copy("select 1::bigint as id, 'Tom and Jerry' as name union all select 2, 'Tom'", 20_480);
+        await using var extraction = await OpenAsync(new() { Path = "in.parquet", Columns = ["id"], Rows = new Dictionary<string, string> { ["name"] = "Tom and Jerry" } }, 1, ("id", Int64Type.Default), ("name", StringType.Default));
+        Assert.That((await ReadAllAsync(extraction)).Select(r => (long)r[0]!), Is.EqualTo([1L]));
     }
 
     [Test]

@@ -57,7 +57,7 @@ public sealed class StoreErrorTextTests
         await using var store = new AzureBlobStore(new() { Account = AzuriteServer.Account, AccountKey = AzuriteServer.Key, Container = "lake", Endpoint = $"{front.Endpoint}/{AzuriteServer.Account}", Retries = 0 });
         Assert.That(await ErrorText.OfAsync(() => store.PutTextAsync("a.csv", "x"), (store.Display, "STORE")), Is.EqualTo("""
             ETL4596: STORE refused a request (409 BlobImmutableDueToPolicy)
-              Look whether a policy, a lease or a quota of the account forbids it; else run again.
+              Check whether a policy, a lease or a quota of the account forbids it; otherwise run again.
             """));
     }
 
