@@ -7,7 +7,7 @@ namespace Etl.Plugins.Tests.Postgres;
 
 /// <summary>
 /// Rows that are committed later than their cursor says, by 16 writers, against every way of reading increments. ETL_TEST_RACE_SECONDS makes it
-/// longer than the 15 seconds of every change.
+/// longer than the 20 seconds of every change.
 /// </summary>
 public sealed class LateCommitRaceTests
 {
@@ -19,7 +19,7 @@ public sealed class LateCommitRaceTests
     [Property("Fault", 46)]
     public async Task Every_exact_way_reads_each_committed_row_and_a_bare_cursor_a_fixed_lag_or_no_window_lose_some()
     {
-        var seconds = int.Parse(Environment.GetEnvironmentVariable("ETL_TEST_RACE_SECONDS") ?? "15", CultureInfo.InvariantCulture);
+        var seconds = int.Parse(Environment.GetEnvironmentVariable("ETL_TEST_RACE_SECONDS") ?? "20", CultureInfo.InvariantCulture);
         await using var db = await TestDatabase.CreateAsync();
         await db.RunAsync(RaceWriters.Table);
         await using var told = new PostgresConnection(db.Options with { PoolSize = 40 });
