@@ -173,7 +173,6 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         var definition = PipelineReader.Read(file, project, run, bag);
         request.FailPoints.Hit("validating");
         var opening = definition?.Stages.Any(s => s.Kind == StageKind.Transform) == true ? OfflineDatabase.PrepareAsync() : Task.CompletedTask;
-
         if (request.FailPoints.Warning is { } rehearsal)
         {
             bag.AddWarning(SourceSpan.Start(file), "ETL4390", rehearsal, "Unset it for real work.");

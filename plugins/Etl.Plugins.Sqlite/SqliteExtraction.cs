@@ -14,7 +14,7 @@ internal sealed class SqliteExtraction(SqliteSession session, SqliteSource sourc
     private readonly CellReader[] _readers = [.. request.Schema.Arrow.FieldsList.Where(f => f.Name != RowSchema.OpColumn).Select(f => new CellReader(f))];
     private long _rowsRead;
 
-    public IReadOnlyList<Split> Splits { get; } = rows == 0 && increment is not null ? [] : [new Split("all", new())];
+    public IReadOnlyList<Split> Splits { get; } = rows == 0 ? [] : [new Split("all", new())];
 
     public SourcePosition Reached => reached;
 

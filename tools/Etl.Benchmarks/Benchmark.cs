@@ -14,6 +14,9 @@ internal sealed record Benchmark(
     /// <summary>The page shows the memory of the last run over its time.</summary>
     public bool Plotted { get; init; }
 
+    /// <summary>Whether the program of another is there that it is compared with; null where none is needed.</summary>
+    public Func<bool>? IsInstalled { get; init; }
+
     /// <summary>
     /// Runs both by turns, the limit once more than ours: each run of ours stands between two of the limit, and the limit's runs
     /// against each other are the control.

@@ -32,6 +32,12 @@ internal static class Orders
           coalesce(note, '') AS note, is_gift, CASE WHEN amount < 50 THEN 'small' WHEN amount < 5000 THEN 'medium' ELSE 'large' END AS size, CAST(created_at AS date) AS day FROM orders
         """;
 
+    /// <summary>What takes rows from <c>staged</c> to a table with the same columns, as everybody writes it.</summary>
+    public static string Upsert(string target, string columns) => $"""
+        INSERT INTO {target} AS t ({columns}) SELECT {columns} FROM staged ON CONFLICT (order_id) DO UPDATE SET
+        {string.Join(", ", columns.Split(", ").Skip(1).Select(c => $"{c} = excluded.{c}"))}
+        """;
+
     /// <summary>Count, sum and a hash of all columns, in PostgreSQL; as <see cref="DuckSums"/> has them.</summary>
     public static string PostgresSums(string relation) =>
         $"SELECT count(*) || ' ' || sum(amount) || ' ' || sum(('x' || left(md5({Row("(extract(epoch FROM created_at) * 1000000)::bigint", "(extract(epoch FROM updated_at) * 1000000)::bigint")}), 8))::bit(32)::bigint) FROM {relation} AS t";

@@ -8,34 +8,15 @@ namespace Etl.Benchmarks;
 /// </summary>
 internal sealed class PeerBenchmarks(string tools, Server server, Project project)
 {
-    private const string Transformed = $"{Orders.Columns}, size, day";
-    private static readonly string Upsert = $"""
-        INSERT INTO loaded.orders AS t ({Transformed}) SELECT {Transformed} FROM staged ON CONFLICT (order_id) DO UPDATE SET
-        {string.Join(", ", Transformed.Split(", ").Skip(1).Select(c => $"{c} = excluded.{c}"))}
-        """;
+    private static readonly string Upsert = Orders.Upsert("loaded.orders", $"{Orders.Columns}, size, day");
 
-    /// <summary>Those that are installed; <paramref name="say"/> is told of the others.</summary>
-    public IEnumerable<Benchmark> Installed(Action<string> say)
-    {
-        yield return new("dictionary", "upsert with the transform", "a dictionary per row, in C#, same work", 1.0, Checked(() => Own("dictionary")), Ours);
-        if (Has("/usr/bin/python3", "-c", "import pandas, psycopg2"))
-        {
-            yield return new("pandas", "upsert with the transform", "pandas in chunks, with COPY, same work", 1.0, Checked(Pandas), Ours);
-        }
-        else
-        {
-            say("  pandas: left out, it is not installed (tools/Etl.Benchmarks/peers/install.sh)");
-        }
-
-        if (Has("pgloader", "--version"))
-        {
-            yield return new("pgloader", "upsert with the transform", "pgloader, two workers, batches of 10,000 rows, no transform, an empty table", 1.0, PgLoader, Ours);
-        }
-        else
-        {
-            say("  pgloader: left out, it is not installed (tools/Etl.Benchmarks/peers/install.sh)");
-        }
-    }
+    /// <summary>All of them.</summary>
+    public IReadOnlyList<Benchmark> All =>
+    [
+        new("dictionary", "upsert with the transform", "a dictionary per row, in C#, same work", 1.0, Checked(Dictionary), Ours),
+        new("pandas", "upsert with the transform", "pandas in chunks, with COPY, same work", 1.0, Checked(Pandas), Ours) { IsInstalled = () => Has("/usr/bin/python3", "-c", "import pandas, psycopg2") },
+        new("pgloader", "upsert with the transform", "pgloader, two workers, batches of 10,000 rows, no transform, an empty table", 1.0, PgLoader, Ours) { IsInstalled = () => Has("pgloader", "--version") },
+    ];
 
     private Measurement Ours()
     {
@@ -53,8 +34,8 @@ internal sealed class PeerBenchmarks(string tools, Server server, Project projec
         return expected == found ? measurement : throw new UnreachableException($"the peer's table holds (count, sum, hash) {found} where the source makes {expected}");
     };
 
-    private Measurement Own(string peer) =>
-        ChildProcess.Run(project.Folder, server.Environment, "dotnet", typeof(PeerBenchmarks).Assembly.Location, "--peer", peer, server.Environment["ETL_TEST_POSTGRES"] + ";Options=-c TimeZone=UTC", "loaded.orders", Upsert).Measurement;
+    private Measurement Dictionary() =>
+        ChildProcess.Run(project.Folder, server.Environment, "dotnet", typeof(PeerBenchmarks).Assembly.Location, "--peer", "dictionary", server.Environment["ETL_TEST_POSTGRES"] + ";Options=-c TimeZone=UTC", "loaded.orders", Upsert).Measurement;
 
     private Measurement Pandas() =>
         ChildProcess.Run(project.Folder, server.Environment, "/usr/bin/python3", Path.Combine(tools, "Etl.Benchmarks", "peers", "upsert.py"), $"SELECT {Orders.Columns} FROM orders", "loaded.orders", Upsert).Measurement;

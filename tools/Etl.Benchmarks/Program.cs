@@ -30,10 +30,16 @@ try
     server.Execute("VACUUM (ANALYZE, FREEZE) orders, tenth");
     var project = new Project(Path.Combine(folder, "project"), cli, server);
     using var store = new StoreBenchmarks(tools, folder, server, project);
-    var benchmarks = new ServerBenchmarks(server, project).All.Concat(new MemoryBenchmarks(folder, server, options.Rows).All).Concat(store.All).Concat(new PeerBenchmarks(tools, server, project).Installed(Say));
+    var benchmarks = new ServerBenchmarks(server, project).All.Concat(new MemoryBenchmarks(folder, server, options.Rows).All).Concat(store.All).Concat(new PeerBenchmarks(tools, server, project).All);
     var results = new List<Result>();
     foreach (var benchmark in benchmarks.Where(b => options.Only.Count == 0 || options.Only.Contains(b.Name)))
     {
+        if (benchmark.IsInstalled?.Invoke() == false)
+        {
+            Say($"  {benchmark.Name}: left out, it is not installed (tools/Etl.Benchmarks/peers/install.sh)");
+            continue;
+        }
+
         results.Add(benchmark.Run(options.Pairs, Say));
     }
 

@@ -9,10 +9,7 @@ internal sealed class ServerBenchmarks(Server server, Project project)
 {
     private const string CopyOut = $"COPY (SELECT {Orders.Columns} FROM orders) TO STDOUT (FORMAT BINARY)";
     private const string CopyIn = "COPY staged FROM STDIN (FORMAT BINARY)";
-    private const string Upsert = """
-        INSERT INTO copied AS t SELECT * FROM staged ON CONFLICT (order_id) DO UPDATE SET customer_id = excluded.customer_id, status = excluded.status, amount = excluded.amount,
-        currency = excluded.currency, created_at = excluded.created_at, updated_at = excluded.updated_at, email = excluded.email, note = excluded.note, is_gift = excluded.is_gift
-        """;
+    private static readonly string Upsert = Orders.Upsert("copied", Orders.Columns);
 
     /// <summary>All of them.</summary>
     public IReadOnlyList<Benchmark> All =>

@@ -120,13 +120,6 @@ public sealed unsafe partial class ColumnBuilder
 
             Unsafe.WriteUnaligned(target + length - 8, Unsafe.ReadUnaligned<long>(source + length - 8));
         }
-        else if (length < 8)
-        {
-            for (var i = 0; i < length; i++)
-            {
-                target[i] = source[i];
-            }
-        }
         else
         {
             Buffer.MemoryCopy(source, target, length, length);

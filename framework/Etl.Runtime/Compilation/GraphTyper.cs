@@ -139,7 +139,7 @@ internal sealed partial class GraphTyper
         if (_nodes[at] is SegmentNode { Segment: var segment } found)
         {
             var keys = withOp.Keys.Where(k => !_keysByRefusal.Contains(KeyName(k))).ToList();
-            withOp = withOp with { Key = keys.Count > 0 ? keys[0] : [], OtherKeys = [.. keys.Skip(1)] };
+            withOp = WithKeys(withOp.Arrow, keys);
             _nodes[at] = found with { Segment = segment with { Output = withOp, EmitsDeletions = true }, Schema = withOp };
             return withOp;
         }
@@ -239,6 +239,8 @@ internal sealed partial class GraphTyper
         CheckTableRules(stage, segment.Builder);
     }
 
+    private static RowSchema WithKeys(Apache.Arrow.Schema columns, IReadOnlyList<IReadOnlyList<string>> keys) => new(columns, keys.Count > 0 ? keys[0] : []) { OtherKeys = [.. keys.Skip(1)] };
+
     private static string KeyName(IReadOnlyList<string> key) => string.Join('\n', key);
 
     private OpenSegment? Continue(string input, RelationalStep step)
@@ -310,7 +312,7 @@ internal sealed partial class GraphTyper
         {
             var (schema, select) = _binder.Bind(segment.Builder.VisibleQuery(), Values(segment.Builder.Text.Parameters));
             var fields = schema.FieldsList.Select(f => new Apache.Arrow.Field(f.Name, f.DataType, nullable(f.Name))).ToList();
-            segment.Builder.Schema = new RowSchema(new Apache.Arrow.Schema(fields, null), keys.Count > 0 ? keys[0] : []) { OtherKeys = [.. keys.Skip(1)] };
+            segment.Builder.Schema = WithKeys(new Apache.Arrow.Schema(fields, null), keys);
             segment.SelectList = select;
         }
         catch (DuckException e)

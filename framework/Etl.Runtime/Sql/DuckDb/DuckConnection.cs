@@ -84,7 +84,7 @@ internal sealed unsafe class DuckConnection : IDisposable
     public string? QueryText(string sql, IReadOnlyDictionary<string, object>? parameters = null, CancellationToken cancel = default) =>
         QueryRows(sql, parameters, cancel) is [var first, ..] ? first[0] : null;
 
-    /// <summary>Names and DuckDB's types of a SELECT's columns, by DuckDB's binder: nothing is executed. ETL4403: not one SELECT.</summary>
+    /// <summary>Names and DuckDB's types of a SELECT's columns, by DuckDB's binder; with parameters by an execution that the optimizer cuts down to nothing. ETL4403: not one SELECT.</summary>
     public IReadOnlyList<DuckColumn> DescribeColumns(string sql, IReadOnlyDictionary<string, object>? parameters = null)
     {
         using (var statement = new DuckStatement(Handle, sql))
@@ -102,7 +102,7 @@ internal sealed unsafe class DuckConnection : IDisposable
             statement.Bind(parameters);
         }
 
-        // A parameter's type is known only once it is bound, and then only to an execution; LIMIT 0 reads nothing.
+        // A parameter's type is known only once it is bound, and then only to an execution.
         using var stream = new DuckStream(this, $"SELECT * FROM (\n{sql.TrimEnd().TrimEnd(';')}\n) LIMIT 0", parameters, null, CancellationToken.None);
         return stream.Columns;
     }
