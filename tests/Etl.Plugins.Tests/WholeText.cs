@@ -1,9 +1,10 @@
 using System.Text.RegularExpressions;
 using Etl.Contracts;
+using NUnit.Framework;
 
 namespace Etl.Plugins.Tests;
 
-/// <summary>An error as people read it, for tests that pin it whole.</summary>
+/// <summary>As <see cref="ErrorText"/>, in one line.</summary>
 internal static partial class WholeText
 {
     /// <summary><c>OPTION+OFFSET: ETLnnnn: what is wrong. What to do.</c></summary>
@@ -22,19 +23,10 @@ internal static partial class WholeText
     public static string Unnumbered(string text) => Numbers().Replace(text, "N");
 
     /// <summary>Of what this throws.</summary>
-    public static async Task<string> OfAsync(Func<Task> act)
-    {
-        try
-        {
-            await act();
-        }
-        catch (EtlException error)
-        {
-            return Of(error);
-        }
+    public static async Task<string> OfAsync(Func<Task> act) => Of(await ErrorText.ThrownAsync(act));
 
-        return "nothing was thrown";
-    }
+    /// <summary>Of what this throws.</summary>
+    public static string Of(Action act) => Of(Assert.Catch<EtlException>(act)!);
 
     [GeneratedRegex(@"\b[0-9]+\b")]
     private static partial Regex Numbers();

@@ -1,3 +1,4 @@
+using Etl.Plugins.Tests;
 using Etl.Runtime.Definition;
 using Etl.Runtime.Execution;
 using NUnit.Framework;

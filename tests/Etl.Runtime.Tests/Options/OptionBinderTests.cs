@@ -1,5 +1,6 @@
 using System.Text;
 using Etl.Contracts;
+using Etl.Plugins.Tests;
 using Etl.Runtime.Diagnostics;
 using Etl.Runtime.Options;
 using Etl.Runtime.Yaml;

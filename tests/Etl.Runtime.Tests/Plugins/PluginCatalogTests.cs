@@ -1,5 +1,6 @@
 using System.Runtime.Loader;
 using Etl.Contracts;
+using Etl.Plugins.Tests;
 using Etl.Runtime.Options;
 using Etl.Runtime.Plugins;
 using Etl.Testing;

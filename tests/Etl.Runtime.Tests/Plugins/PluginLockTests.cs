@@ -1,4 +1,5 @@
 using Etl.Contracts;
+using Etl.Plugins.Tests;
 using Etl.Runtime.Plugins;
 using NUnit.Framework;
 

@@ -7,46 +7,29 @@ using NUnit.Framework;
 namespace Etl.Runtime.Tests.Sql;
 
 [TestFixture]
-internal sealed class DuckFailureTests
+internal sealed class DuckFailureTests : DuckFixture
 {
-    private DuckDatabase _database;
-    private DuckConnection _duck;
-
-    [SetUp]
-    public void Open()
-    {
-        _database = DuckDatabase.Open(null, new DuckSettings { Threads = 2 });
-        _duck = _database.Connect();
-    }
-
-    [TearDown]
-    public void Close()
-    {
-        _duck.Dispose();
-        _database.Dispose();
-    }
-
     [TestCase("SELECT 'ééé 😀' || nope FROM (SELECT 1 AS nopee)", "nope", "Binder")]
     [TestCase("SELECT 1 FROM WHERE", "WHERE", "Parser")]
     [TestCase("SELECT lowwer('x')", "lowwer", "Catalog")]
     [TestCase("SELECT * FROM nowhere", "nowhere", "Catalog")]
     public void An_error_has_its_position_in_characters(string sql, string at, string type)
     {
-        var error = Assert.Throws<DuckException>(() => _duck.DescribeColumns(sql))!.Error;
+        var error = Assert.Throws<DuckException>(() => Duck.DescribeColumns(sql))!.Error;
         Assert.That((error.Type, error.Position), Is.EqualTo((type, (int?)sql.IndexOf(at, StringComparison.Ordinal))));
     }
 
     [Test]
     public void An_error_names_candidates() =>
-        Assert.That(Assert.Throws<DuckException>(() => _duck.DescribeColumns("SELECT amuont FROM (SELECT 1 AS amount)"))!.Error.Candidates, Is.EqualTo(new[] { "amount" }));
+        Assert.That(Assert.Throws<DuckException>(() => Duck.DescribeColumns("SELECT amuont FROM (SELECT 1 AS amount)"))!.Error.Candidates, Is.EqualTo(new[] { "amount" }));
 
     [Test]
     public void An_exception_of_a_source_is_thrown_as_it_was()
     {
         var thrown = new InvalidDataException("broken pipe {");
-        _duck.RegisterSource("orders", DuckBatches.Orders, new BatchQueue(i => i < 3 ? DuckBatches.Make(0, 5000) : throw thrown));
-        Assert.That(() => _duck.Query("SELECT lower(email) AS e FROM orders()").Sum(b => b.Length), Throws.Exception.SameAs(thrown));
-        Assert.That(_duck.QueryText("SELECT 1"), Is.EqualTo("1"), "the connection goes on");
+        Duck.RegisterSource("orders", DuckBatches.Orders, new BatchQueue(i => i < 3 ? DuckBatches.Make(0, 5000) : throw thrown));
+        Assert.That(() => Duck.Query("SELECT lower(email) AS e FROM orders()").Sum(b => b.Length), Throws.Exception.SameAs(thrown));
+        Assert.That(Duck.QueryText("SELECT 1"), Is.EqualTo("1"), "the connection goes on");
     }
 
     [Test]
@@ -54,25 +37,25 @@ internal sealed class DuckFailureTests
     {
         using var cancel = new CancellationTokenSource(200);
         var clock = Stopwatch.StartNew();
-        Assert.That(() => _duck.Query("SELECT count(*) AS n FROM range(1000000) a, range(1000000) b WHERE a.range + b.range = 7", cancel: cancel.Token).Count(), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(() => Duck.Query("SELECT count(*) AS n FROM range(1000000) a, range(1000000) b WHERE a.range + b.range = 7", cancel: cancel.Token).Count(), Throws.InstanceOf<OperationCanceledException>());
         Assert.That(clock.Elapsed, Is.LessThan(TimeSpan.FromSeconds(10)));
-        Assert.That(_duck.QueryText("SELECT 1"), Is.EqualTo("1"));
+        Assert.That(Duck.QueryText("SELECT 1"), Is.EqualTo("1"));
     }
 
     [Test]
     public void Cancelling_wakes_a_source_that_waits()
     {
         using var cancel = new CancellationTokenSource(200);
-        _duck.RegisterSource("orders", DuckBatches.Orders, new Stuck());
-        Assert.That(() => _duck.Query("SELECT id FROM orders()", cancel: cancel.Token).Count(), Throws.InstanceOf<OperationCanceledException>());
+        Duck.RegisterSource("orders", DuckBatches.Orders, new Stuck());
+        Assert.That(() => Duck.Query("SELECT id FROM orders()", cancel: cancel.Token).Count(), Throws.InstanceOf<OperationCanceledException>());
     }
 
     [Test]
     public void A_reader_that_stops_early_wakes_its_source()
     {
         var stuck = new Stuck(open: true);
-        _duck.RegisterSource("orders", DuckBatches.Orders, stuck);
-        foreach (var batch in _duck.Query("SELECT id FROM orders()", batchRows: 2048))
+        Duck.RegisterSource("orders", DuckBatches.Orders, stuck);
+        foreach (var batch in Duck.Query("SELECT id FROM orders()", batchRows: 2048))
         {
             batch.Dispose();
             stuck.Close();
@@ -80,7 +63,7 @@ internal sealed class DuckFailureTests
             break;
         }
 
-        Assert.That(_duck.QueryText("SELECT 1"), Is.EqualTo("1"));
+        Assert.That(Duck.QueryText("SELECT 1"), Is.EqualTo("1"));
     }
 
     [Test]
@@ -111,7 +94,7 @@ internal sealed class DuckFailureTests
     [TestCase("SET enable_external_access = true")]
     [TestCase("COPY (SELECT 1) TO '/tmp/x.csv'")]
     [TestCase("ATTACH '/tmp/x.duckdb'")]
-    public void Sql_has_no_way_out(string sql) => Assert.That(() => _duck.Execute(sql), Throws.InstanceOf<DuckException>());
+    public void Sql_has_no_way_out(string sql) => Assert.That(() => Duck.Execute(sql), Throws.InstanceOf<DuckException>());
 
     // Gives batches while it is open, then waits until it is cancelled.
     private sealed class Stuck(bool open = false) : IBatchSource

@@ -8,29 +8,12 @@ using NUnit.Framework;
 namespace Etl.Runtime.Tests.Sql;
 
 [TestFixture]
-internal sealed class DuckQueryTests
+internal sealed class DuckQueryTests : DuckFixture
 {
-    private DuckDatabase _database;
-    private DuckConnection _duck;
-
-    [SetUp]
-    public void Open()
-    {
-        _database = DuckDatabase.Open(null, new DuckSettings { Threads = 2 });
-        _duck = _database.Connect();
-    }
-
-    [TearDown]
-    public void Close()
-    {
-        _duck.Dispose();
-        _database.Dispose();
-    }
-
     [Test]
     public void Every_type_that_rows_move_in_comes_out_and_goes_in_again()
     {
-        _duck.Execute("""
+        Duck.Execute("""
             CREATE TABLE t AS SELECT * FROM (VALUES
               (true, 1::TINYINT, 2::SMALLINT, 3::INTEGER, 4::BIGINT, 1.5::FLOAT, 2.5::DOUBLE, 1.23::DECIMAL(4,2), 1.23::DECIMAL(9,2), 1.23::DECIMAL(18,2), -1.23::DECIMAL(38,2),
                'hello 😀, a text that is longer than twelve bytes', ''::BLOB, DATE '1969-12-31', TIMESTAMP '2024-02-29 12:00:00.123456', TIMESTAMPTZ '2024-02-29 12:00:00.123456+02', TIME '23:59:59.999999', ['a', NULL, '', 'längeres Wort als zwölf'], [[1, NULL], [], NULL]),
@@ -49,14 +32,14 @@ internal sealed class DuckQueryTests
         Assert.That(((TimestampType)schema.GetFieldByName("tz").DataType).Timezone, Is.EqualTo("UTC"));
         Assert.That(((TimestampType)schema.GetFieldByName("ts").DataType).Timezone, Is.Null);
 
-        var batch = _duck.Query("SELECT * FROM t").Single();
+        var batch = Duck.Query("SELECT * FROM t").Single();
         Assert.That(((Decimal128Array)batch.Column(10)).GetString(2), Is.EqualTo("999999999999999999999999999999999999.99"));
         Assert.That(((StringArray)batch.Column(11)).GetString(0), Does.StartWith("hello 😀"));
-        _duck.RegisterSource("back", schema, new BatchQueue(batch));
-        _duck.Execute("CREATE TABLE u AS SELECT * FROM back()");
-        Assert.That(_duck.QueryText("SELECT count(*) FROM (FROM t EXCEPT ALL FROM u)"), Is.EqualTo("0"));
-        Assert.That(_duck.QueryText("SELECT count(*) FROM u"), Is.EqualTo("3"));
-        Assert.That(_duck.QueryText("SELECT u::VARCHAR FROM u LIMIT 1"), Is.EqualTo(_duck.QueryText("SELECT t::VARCHAR FROM t LIMIT 1")));
+        Duck.RegisterSource("back", schema, new BatchQueue(batch));
+        Duck.Execute("CREATE TABLE u AS SELECT * FROM back()");
+        Assert.That(Duck.QueryText("SELECT count(*) FROM (FROM t EXCEPT ALL FROM u)"), Is.EqualTo("0"));
+        Assert.That(Duck.QueryText("SELECT count(*) FROM u"), Is.EqualTo("3"));
+        Assert.That(Duck.QueryText("SELECT u::VARCHAR FROM u LIMIT 1"), Is.EqualTo(Duck.QueryText("SELECT t::VARCHAR FROM t LIMIT 1")));
     }
 
     [Test]
@@ -64,8 +47,8 @@ internal sealed class DuckQueryTests
     {
         using var whole = DuckBatches.Make(0, 6000);
         var slice = whole.SliceShared(offset, 3000);
-        _duck.RegisterSource("orders", DuckBatches.Orders, new BatchQueue(slice));
-        var row = _duck.QueryRows("SELECT count(*), min(id), max(id), count(email), sum(amount), bool_and(email IS NULL OR email = '  User' || id || '@Example.com') FROM orders()")[0];
+        Duck.RegisterSource("orders", DuckBatches.Orders, new BatchQueue(slice));
+        var row = Duck.QueryRows("SELECT count(*), min(id), max(id), count(email), sum(amount), bool_and(email IS NULL OR email = '  User' || id || '@Example.com') FROM orders()")[0];
         var ids = Enumerable.Range(offset, 3000).ToArray();
         Assert.That(row, Is.EqualTo(new[]
         {
@@ -84,27 +67,27 @@ internal sealed class DuckQueryTests
     [TestCase("SELECT count(DISTINCT changed) FROM orders", "100000")]
     public void A_view_over_a_source_is_queried_like_a_table(string sql, string expected)
     {
-        _duck.RegisterSource("etl_source_0", DuckBatches.Orders, new BatchQueue(i => i < 20 ? DuckBatches.Poisoned(DuckBatches.Make(i * 5000, 5000)) : null), estimatedRows: 100_000);
-        _duck.Execute("CREATE VIEW orders AS SELECT * FROM etl_source_0()");
-        Assert.That(_duck.QueryText(sql), Is.EqualTo(expected));
+        Duck.RegisterSource("etl_source_0", DuckBatches.Orders, new BatchQueue(i => i < 20 ? DuckBatches.Poisoned(DuckBatches.Make(i * 5000, 5000)) : null), estimatedRows: 100_000);
+        Duck.Execute("CREATE VIEW orders AS SELECT * FROM etl_source_0()");
+        Assert.That(Duck.QueryText(sql), Is.EqualTo(expected));
     }
 
     [Test]
     public void Results_are_cut_by_rows_and_by_bytes()
     {
-        var batches = _duck.Query("SELECT range AS n, repeat('x', 100) AS s FROM range(10000)", batchRows: 3000).ToList();
+        var batches = Duck.Query("SELECT range AS n, repeat('x', 100) AS s FROM range(10000)", batchRows: 3000).ToList();
         Assert.That(batches.Select(b => b.Length), Is.EqualTo(new[] { 3000, 3000, 3000, 1000 }));
-        Assert.That(_duck.Query("SELECT repeat('x', 1000) AS s FROM range(10000)", batchBytes: 4_000_000).Select(b => b.Length).First(), Is.EqualTo(4096));
-        Assert.That(_duck.Query("SELECT 1 AS n WHERE false"), Is.Empty);
+        Assert.That(Duck.Query("SELECT repeat('x', 1000) AS s FROM range(10000)", batchBytes: 4_000_000).Select(b => b.Length).First(), Is.EqualTo(4096));
+        Assert.That(Duck.Query("SELECT 1 AS n WHERE false"), Is.Empty);
     }
 
     [Test]
     public void Freed_batches_are_not_read_by_a_streamed_result()
     {
         var poisoned = DuckBatches.PoisonedBuffers;
-        _duck.RegisterSource("orders", DuckBatches.Orders, new BatchQueue(i => i < 60 ? DuckBatches.Poisoned(DuckBatches.Make(i * 5000, 5000)) : null));
+        Duck.RegisterSource("orders", DuckBatches.Orders, new BatchQueue(i => i < 60 ? DuckBatches.Poisoned(DuckBatches.Make(i * 5000, 5000)) : null));
         long rows = 0, ids = 0;
-        foreach (var batch in _duck.Query("SELECT email, substring(email, 3) AS name, trim(email) AS t, amount, id FROM orders() WHERE id % 7 <> 0"))
+        foreach (var batch in Duck.Query("SELECT email, substring(email, 3) AS name, trim(email) AS t, amount, id FROM orders() WHERE id % 7 <> 0"))
         {
             var (email, name, trimmed, id) = ((StringArray)batch.Column(0), (StringArray)batch.Column(1), (StringArray)batch.Column(2), (Int64Array)batch.Column(4));
             for (var i = 0; i < batch.Length; i++)
@@ -140,8 +123,8 @@ internal sealed class DuckQueryTests
         void Run(string name, int count)
         {
             using var made = new ReusedBatches(count);
-            using var registered = _duck.RegisterSource(name, DuckBatches.Orders, made);
-            foreach (var batch in _duck.Query($"SELECT id, lower(trim(email)) AS email, amount * 2 AS amount, changed FROM {name}() WHERE id >= 0"))
+            using var registered = Duck.RegisterSource(name, DuckBatches.Orders, made);
+            foreach (var batch in Duck.Query($"SELECT id, lower(trim(email)) AS email, amount * 2 AS amount, changed FROM {name}() WHERE id >= 0"))
             {
                 batch.Dispose();
             }
@@ -156,15 +139,15 @@ internal sealed class DuckQueryTests
             ["s"] = "it's 😀", ["b"] = true, ["n"] = 7L, ["d"] = -0.21m, ["day"] = new DateOnly(1969, 12, 31), ["at"] = new DateTimeOffset(2024, 2, 29, 14, 0, 0, 123, 456, TimeSpan.FromHours(2)), ["unused"] = 1L,
         };
         const string Sql = "SELECT $s AS s, $b AS b, $n AS n, $d AS d, $day AS day, $at::VARCHAR AS at, typeof($d) AS t, 10.00 * $d AS p -- end";
-        Assert.That(_duck.QueryRows(Sql, parameters)[0], Is.EqualTo(new[] { "it's 😀", "true", "7", "-0.21", "1969-12-31", "2024-02-29 12:00:00.123456+00", "DECIMAL(3,2)", "-2.1000" }));
+        Assert.That(Duck.QueryRows(Sql, parameters)[0], Is.EqualTo(new[] { "it's 😀", "true", "7", "-0.21", "1969-12-31", "2024-02-29 12:00:00.123456+00", "DECIMAL(3,2)", "-2.1000" }));
         Assert.That(SchemaOf(Sql, parameters).GetFieldByName("p").DataType, Is.InstanceOf<Decimal128Type>().With.Property("Precision").EqualTo(7));
-        Assert.That(() => _duck.QueryRows("SELECT $vat"), Throws.InstanceOf<DuckException>());
-        Assert.That(() => _duck.QueryRows("SELECT $vat", parameters), Throws.InstanceOf<EtlException>().With.Message.EqualTo("the parameter $vat has no value"));
+        Assert.That(() => Duck.QueryRows("SELECT $vat"), Throws.InstanceOf<DuckException>());
+        Assert.That(() => Duck.QueryRows("SELECT $vat", parameters), Throws.InstanceOf<EtlException>().With.Message.EqualTo("the parameter $vat has no value"));
     }
 
     private Schema SchemaOf(string sql, IReadOnlyDictionary<string, object>? parameters = null)
     {
-        using var stream = new DuckStream(_duck, sql, parameters, null, CancellationToken.None);
+        using var stream = new DuckStream(Duck, sql, parameters, null, CancellationToken.None);
         return stream.Schema;
     }
 

@@ -4,6 +4,7 @@ using Apache.Arrow.Types;
 using Etl.Contracts;
 using Etl.Contracts.Arrow;
 using Etl.DuckDb;
+using Etl.Plugins.Tests;
 using Etl.Runtime.Sql;
 using NUnit.Framework;
 
@@ -11,26 +12,9 @@ namespace Etl.Runtime.Tests.Sql;
 
 /// <summary>What is told of SQL, types and sources that the engine's DuckDB cannot take, pinned whole.</summary>
 [TestFixture]
-internal sealed class DuckTextTests
+internal sealed class DuckTextTests : DuckFixture
 {
     private static readonly Schema Untold = new([new Field("a", NullType.Default, true)], null);
-
-    private DuckDatabase _database;
-    private DuckConnection _duck;
-
-    [SetUp]
-    public void Open()
-    {
-        _database = DuckDatabase.Open(null, new DuckSettings { Threads = 2 });
-        _duck = _database.Connect();
-    }
-
-    [TearDown]
-    public void Close()
-    {
-        _duck.Dispose();
-        _database.Dispose();
-    }
 
     private static IEnumerable<TestCaseData> Cases()
     {
@@ -58,7 +42,7 @@ internal sealed class DuckTextTests
     }
 
     [TestCaseSource(nameof(Cases))]
-    public void It_is_told_with_its_code_and_what_to_do(Action<DuckConnection> act, string told) => Assert.That(WholeText.Of(() => act(_duck)), Is.EqualTo(told));
+    public void It_is_told_with_its_code_and_what_to_do(Action<DuckConnection> act, string told) => Assert.That(WholeText.Of(() => act(Duck)), Is.EqualTo(told));
 
     [Test]
     public void What_rows_do_not_move_in_is_cast_to_what_keeps_it()
@@ -69,7 +53,7 @@ internal sealed class DuckTextTests
             """;
         using var binder = new TypeBinder();
         var (schema, select) = binder.Bind(Sql, new Dictionary<string, object>());
-        var batch = _duck.Query($"SELECT {select} FROM (\n{Sql}\n)").Single();
+        var batch = Duck.Query($"SELECT {select} FROM (\n{Sql}\n)").Single();
         Assert.That(batch.Schema.FieldsList.Select(f => f.DataType.TypeId), Is.EqualTo(schema.FieldsList.Select(f => f.DataType.TypeId)).And.EqualTo(new[]
         {
             ArrowTypeId.Decimal128, ArrowTypeId.String, ArrowTypeId.String, ArrowTypeId.String, ArrowTypeId.String, ArrowTypeId.Timestamp, ArrowTypeId.String,
