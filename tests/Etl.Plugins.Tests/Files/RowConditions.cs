@@ -24,9 +24,11 @@ internal sealed class RowConditions
     public Gen<(string Name, string Text, string Sql)[]> Any => Gen.Select(
         Gen.Int[0, _columns.Length - 1], Gen.OneOf(Gen.Const(""), Gen.Const("="), Gen.Const("!="), Gen.Const("<"), Gen.Const("<="), Gen.Const(">"), Gen.Const(">=")), Gen.Int[0, _rows - 1], Of).Array[1, 2];
 
-    /// <summary>What the option is given.</summary>
+    /// <summary>What the option is given: a value that stands alone behind an <c>and</c> would be a part of the text before it.</summary>
     public static Dictionary<string, string> Options(IEnumerable<(string Name, string Text, string Sql)> conditions) =>
-        conditions.GroupBy(c => c.Name).ToDictionary(g => g.Key, g => string.Join(" and ", g.Select(c => c.Text)));
+        conditions.GroupBy(c => c.Name).ToDictionary(g => g.Key, g => string.Join(" and ", g.Select((c, i) => i > 0 && !IsOperator(c.Text[0]) ? "= " + c.Text : c.Text)));
+
+    private static bool IsOperator(char first) => first is '=' or '!' or '<' or '>';
 
     /// <summary>The rows that DuckDB finds.</summary>
     public long[] Expected(IEnumerable<(string Name, string Text, string Sql)> conditions) =>
