@@ -45,6 +45,8 @@ internal sealed partial class GraphTyper
     private sealed record OpenSegment(SegmentBuilder Builder, List<string> InputNodes)
     {
         public string SelectList { get; set; } = "*";
+
+        public bool MayHaveMisfits { get; set; }
     }
 
     /// <summary>The nodes in order; stages whose inputs could not be typed are left out, their cause being in the bag.</summary>
@@ -157,6 +159,7 @@ internal sealed partial class GraphTyper
         }
 
         var segment = Continue(from[0], step) ?? Start(from[0]);
+        segment.MayHaveMisfits |= step is not SetStep;
         var builder = segment.Builder;
         var component = stage.Definition.Component;
         switch (step)
@@ -221,7 +224,9 @@ internal sealed partial class GraphTyper
 
                 var rows = builder.Schema;
                 builder.AddSet(stage.Id, component, set, from.Skip(1).Select(f => new SegmentInput(f, _schemas[f])));
-                var promises = _binder.PromisesOf(set.Query.Text, from.ToDictionary(f => f, f => _schemas[f]));
+                var tree = _binder.Parse(set.Query.Text);
+                var promises = QueryPromises.Of(tree, from.ToDictionary(f => f, f => _schemas[f]));
+                segment.MayHaveMisfits |= SqlMisfits.MayBeIn(tree);
                 Bind(stage, segment, [.. new[] { set.Key }.Concat(promises.NamedKeys).Where(k => k.Count > 0)], f => !promises.IsRequired(f));
                 if (MayRename(segment.Builder.Schema))
                 {
@@ -267,7 +272,7 @@ internal sealed partial class GraphTyper
         _nodes.Add(Finish(segment, node));
         var schema = segment.Builder.Schema;
         _binder.Declare(relation, schema);
-        return new OpenSegment(new SegmentBuilder(_parameterTypes, [new SegmentInput(relation, schema)]), [node]);
+        return new OpenSegment(new SegmentBuilder(_parameterTypes, [new SegmentInput(relation, schema)]), [node]) { MayHaveMisfits = true };
     }
 
     private string NodeOf(string stage)
@@ -283,7 +288,7 @@ internal sealed partial class GraphTyper
 
     private SegmentNode Finish(OpenSegment segment, string id)
     {
-        foreach (var misfit in _binder.MisfitsOf(segment.Builder.VisibleQuery()))
+        foreach (var misfit in segment.MayHaveMisfits ? _binder.MisfitsOf(segment.Builder.VisibleQuery()) : [])
         {
             if (segment.Builder.Text.OriginOf(misfit.Position) is var (stage, option, offset) && _stages.TryGetValue(stage, out var resolved))
             {

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Etl.Contracts;
 using Etl.DuckDb;
@@ -17,6 +18,13 @@ internal sealed record SqlMisfit(int Position, string What, string Hint);
 /// </summary>
 internal sealed class SqlMisfits
 {
+    // Functions that cast no text to a condition, whatever they are given.
+    private static readonly HashSet<string> Uncast =
+    [
+        "+", "-", "*", "/", "//", "%", "||", "abs", "round", "floor", "ceil", "upper", "lower", "trim", "length", "concat", "md5", "year", "month", "day",
+        "count", "count_star", "sum", "avg", "min", "max", "first", "last", "any_value",
+    ];
+
     private readonly DuckConnection _connection;
     private readonly string _sql;
     private readonly byte[] _bytes;
@@ -26,46 +34,93 @@ internal sealed class SqlMisfits
 
     private SqlMisfits(DuckConnection connection, string sql) => (_connection, _sql, _bytes) = (connection, sql, Encoding.UTF8.GetBytes(sql));
 
+    /// <summary>
+    /// Whether a query can have any, by its syntax alone: it has a text that may be cast, or a condition that is no comparison. A plan costs twice what a syntax tree does, and few
+    /// queries need one.
+    /// </summary>
+    /// <param name="tree">Of <see cref="SqlSyntax.Parse"/>; null, where there is none, can.</param>
+    public static bool MayBeIn(JsonObject? tree) => tree is null || IsSuspect(tree) || tree.Any(p => p.Value switch
+    {
+        JsonObject inner => MayBeIn(inner),
+        JsonArray list => list.Any(i => i is JsonObject inner && MayBeIn(inner)),
+        _ => false,
+    });
+
     /// <summary>Those of a query that binds, in the order of the plan.</summary>
     public static IReadOnlyList<SqlMisfit> Find(DuckConnection connection, string sql)
     {
         var misfits = new SqlMisfits(connection, sql);
-        return [.. Casts(SqlSyntax.Plan(connection, sql)).Select(misfits.Of).OfType<SqlMisfit>()];
+        using var plan = SqlSyntax.Plan(connection, sql);
+        return [.. Casts(plan.RootElement).Select(misfits.Of).OfType<SqlMisfit>()];
     }
 
-    private static IEnumerable<JsonObject> Casts(JsonNode? node) => node switch
+    private static bool IsSuspect(JsonObject node) => Text(node, "class") switch
     {
-        JsonArray list => list.SelectMany(Casts),
-        JsonObject map => map.SelectMany(p => Casts(p.Value)).Concat((string?)map["expression_class"] == "BOUND_CAST" && (bool?)map["try_cast"] != true ? [map] : []),
+        null => IsUnknownTable(node) || MayBeText(node["where_clause"]) || MayBeText(node["having"]) || MayBeText(node["qualify"]) || MayBeText(node["condition"]),
+        "CONSTANT" => (string?)node["value"]?["type"]?["id"] == "VARCHAR",
+        // What a text is compared with is what it is cast to.
+        "COMPARISON" => !IsNumber(node["left"]) && !IsNumber(node["right"]),
+        "BETWEEN" => !IsNumber(node["lower"]) || !IsNumber(node["upper"]),
+        "OPERATOR" when Text(node, "type") is "COMPARE_IN" or "COMPARE_NOT_IN" => !node["children"]!.AsArray().Skip(1).All(IsNumber),
+        "SUBQUERY" => node.ContainsKey("comparison_type"),
+        "FUNCTION" when Text(node, "function_name") == "nullif" => !IsNumber(node["children"]![1]),
+        "FUNCTION" => !Uncast.Contains(Text(node, "function_name")!) || MayBeText(node["filter"]),
+        "WINDOW" => node.ContainsKey("default_expr") || MayBeText(node["filter_expr"]),
+        "CONJUNCTION" => node["children"]!.AsArray().Any(MayBeText),
+        "OPERATOR" => Text(node, "type") == "OPERATOR_NOT" && node["children"]!.AsArray().Any(MayBeText),
+        "CASE" => node["case_checks"]!.AsArray().Any(c => MayBeText(c!["when_expr"])),
+        "COLUMN_REF" or "STAR" or "CAST" => false,
+        _ => true,
+    };
+
+    private static bool IsUnknownTable(JsonObject node) => node.ContainsKey("query_location") && Text(node, "type") is not (null or "BASE_TABLE" or "SUBQUERY" or "JOIN" or "EMPTY");
+
+    // Of a condition: whether it may give a text.
+    private static bool MayBeText(JsonNode? condition) => condition is JsonObject node && Text(node, "class") is not ("COMPARISON" or "BETWEEN" or "CONJUNCTION")
+        && Text(node, "type") is not ("OPERATOR_NOT" or "OPERATOR_IS_NULL" or "OPERATOR_IS_NOT_NULL" or "COMPARE_IN" or "COMPARE_NOT_IN");
+
+    private static bool IsNumber(JsonNode? operand) => operand is JsonObject node && Text(node, "class") == "CONSTANT" && (string?)node["value"]?["type"]?["id"] is not ("VARCHAR" or "BOOLEAN");
+
+    private static string? Text(JsonObject node, string name) => node[name] is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
+
+    private static IEnumerable<JsonElement> Casts(JsonElement node) => node.ValueKind switch
+    {
+        JsonValueKind.Array => node.EnumerateArray().SelectMany(Casts),
+        JsonValueKind.Object => node.EnumerateObject().SelectMany(p => Casts(p.Value)).Concat(Text(node, "expression_class") == "BOUND_CAST" && !IsTrue(node, "try_cast") ? [node] : []),
         _ => [],
     };
 
-    private SqlMisfit? Of(JsonObject cast)
+    private SqlMisfit? Of(JsonElement cast)
     {
-        var child = cast["child"]!.AsObject();
-        if (TypeOf(cast["return_type"]) is not { } type)
+        var child = cast.GetProperty("child");
+        if (TypeOf(cast.GetProperty("return_type")) is not { } type)
         {
             return null;
         }
 
-        if ((string?)child["expression_class"] == "BOUND_CONSTANT")
+        if (Text(child, "expression_class") == "BOUND_CONSTANT")
         {
-            return (string?)child["value"]?["type"]?["id"] == "VARCHAR" && (string?)child["value"]?["value"] is { } value && Position(child) is { } at && !Fits(value, type)
+            var constant = child.GetProperty("value");
+            return Text(constant.GetProperty("type"), "id") == "VARCHAR" && Text(constant, "value") is { } value && Position(child) is { } at && !Fits(value, type)
                 ? new(at, $"'{value}' is no {type}, and is compared or combined with one here", "Write a value of that type, or cast the other side to VARCHAR.")
                 : null;
         }
 
-        return type == "BOOLEAN" && (string?)child["return_type"]?["id"] == "VARCHAR" && (Position(cast) ?? Position(child)) is { } place && !IsWritten(place)
+        return type == "BOOLEAN" && child.TryGetProperty("return_type", out var from) && Text(from, "id") == "VARCHAR" && (Position(cast) ?? Position(child)) is { } place && !IsWritten(place)
             ? new(place, "a text stands where a condition belongs", "Compare it with something: column = 'value'.")
             : null;
     }
+
+    private static string? Text(JsonElement node, string name) => node.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+
+    private static bool IsTrue(JsonElement node, string name) => node.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.True;
 
     // A cast that the author wrote is the author's word.
     private bool IsWritten(int at) => _sql.AsSpan(at).StartsWith("cast", StringComparison.OrdinalIgnoreCase) || _sql.AsSpan(at).StartsWith("::");
 
     // DuckDB counts bytes; what it made up itself is nowhere.
-    private int? Position(JsonObject expression) =>
-        (ulong?)expression["query_location"] is { } at && at < (ulong)_bytes.Length ? Encoding.UTF8.GetCharCount(_bytes, 0, (int)at) : null;
+    private int? Position(JsonElement expression) =>
+        expression.TryGetProperty("query_location", out var location) && location.TryGetInt32(out var at) && at < _bytes.Length ? Encoding.UTF8.GetCharCount(_bytes, 0, at) : null;
 
     private bool Fits(string text, string type)
     {
@@ -79,11 +134,11 @@ internal sealed class SqlMisfits
     }
 
     // Of types whose values are written as one text.
-    private static string? TypeOf(JsonNode? type) => (string?)type?["id"] switch
+    private static string? TypeOf(JsonElement type) => Text(type, "id") switch
     {
-        "DECIMAL" => FormattableString.Invariant($"DECIMAL({(int?)type!["type_info"]?["width"]},{(int?)type["type_info"]?["scale"]})"),
-        "TIMESTAMP WITH TIME ZONE" or "TIMESTAMP" or "DATE" or "TIME" or "BOOLEAN" or "DOUBLE" or "FLOAT" or "UUID" => (string)type!["id"]!,
-        "TINYINT" or "SMALLINT" or "INTEGER" or "BIGINT" or "HUGEINT" or "UTINYINT" or "USMALLINT" or "UINTEGER" or "UBIGINT" => (string)type!["id"]!,
+        "DECIMAL" when type.TryGetProperty("type_info", out var info) => FormattableString.Invariant($"DECIMAL({info.GetProperty("width")},{(info.TryGetProperty("scale", out var scale) ? scale.GetInt32() : 0)})"),
+        "TIMESTAMP WITH TIME ZONE" or "TIMESTAMP" or "DATE" or "TIME" or "BOOLEAN" or "DOUBLE" or "FLOAT" or "UUID" => Text(type, "id"),
+        "TINYINT" or "SMALLINT" or "INTEGER" or "BIGINT" or "HUGEINT" or "UTINYINT" or "USMALLINT" or "UINTEGER" or "UBIGINT" => Text(type, "id"),
         _ => null,
     };
 }

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
@@ -17,7 +18,8 @@ internal static partial class SqlSyntax
     {
         // DuckDB leaves out what is empty far sooner than it can be done here, but with it the empty set of a GROUP BY, which is the total.
         var total = MayGroupByNothing().IsMatch(sql);
-        var tree = Serialized(connection, $"json_serialize_sql({SqlText.Literal(sql)}, skip_null := true, skip_empty := {(total ? "false" : "true")})")?["statements"]?[0]?["node"]?.AsObject();
+        var tree = Serialized(connection, $"json_serialize_sql({SqlText.Literal(sql)}, skip_null := true, skip_empty := {(total ? "false" : "true")})",
+            static json => JsonNode.Parse(json.Span, documentOptions: Deep))?["statements"]?[0]?["node"]?.AsObject();
         if (total)
         {
             RemoveEmpty(tree);
@@ -27,20 +29,20 @@ internal static partial class SqlSyntax
     }
 
     /// <summary>The plan of a SELECT as it was bound, without what is empty, and before anything was optimised away.</summary>
-    public static JsonNode? Plan(DuckConnection connection, string sql) =>
-        Serialized(connection, $"json_serialize_plan({SqlText.Literal(sql)}, skip_null := true, skip_empty := true, optimize := false)");
+    public static JsonDocument Plan(DuckConnection connection, string sql) =>
+        Serialized(connection, $"json_serialize_plan({SqlText.Literal(sql)}, skip_null := true, skip_empty := true, optimize := false)", static json => JsonDocument.Parse(json, Deep));
 
-    private static JsonNode? Serialized(DuckConnection connection, string call)
+    private static T Serialized<T>(DuckConnection connection, string call, Func<ReadOnlyMemory<byte>, T> parse)
     {
-        var json = connection.QueryText($"SELECT {call}::VARCHAR")!;
+        var json = connection.QueryUtf8($"SELECT {call}::VARCHAR");
         try
         {
-            return JsonNode.Parse(json, documentOptions: Deep);
+            return parse(json);
         }
         catch (JsonException)
         {
             // Not looked for before: it is rare, and the text is long.
-            return JsonNode.Parse(NoNumber().Replace(json, static m => m.Value[0] == '"' ? m.Value : $"\"{m.Value}\""), documentOptions: Deep);
+            return parse(Encoding.UTF8.GetBytes(NoNumber().Replace(Encoding.UTF8.GetString(json), static m => m.Value[0] == '"' ? m.Value : $"\"{m.Value}\"")));
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Apache.Arrow;
 using Etl.Contracts;
 using Etl.DuckDb;
@@ -43,8 +44,8 @@ internal sealed class TypeBinder : IDisposable
     /// <summary>The name that two columns of a query have; null for none. Within a larger query DuckDB would call the second one otherwise, without a word.</summary>
     public string? NameOfTwo(string sql) => Connection.ColumnNames(sql).GroupBy(n => n, StringComparer.OrdinalIgnoreCase).FirstOrDefault(g => g.Count() > 1)?.Key;
 
-    /// <summary>What a query keeps of its inputs' promises.</summary>
-    public QueryPromises PromisesOf(string sql, IReadOnlyDictionary<string, RowSchema> inputs) => QueryPromises.Of(SqlSyntax.Parse(Connection, sql), inputs);
+    /// <summary>The syntax tree of a query; null for what is no SELECT.</summary>
+    public JsonObject? Parse(string sql) => SqlSyntax.Parse(Connection, sql);
 
     /// <summary>What binds in a query and cannot run.</summary>
     public IReadOnlyList<SqlMisfit> MisfitsOf(string sql) => SqlMisfits.Find(Connection, sql);

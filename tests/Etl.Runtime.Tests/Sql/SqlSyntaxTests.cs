@@ -17,7 +17,8 @@ public sealed class SqlSyntaxTests
         Assert.Multiple(() =>
         {
             Assert.That(SqlSyntax.Parse(connection, sql), Is.Not.Null);
-            Assert.That(SqlSyntax.Plan(connection, sql), Is.Not.Null);
+            using var plan = SqlSyntax.Plan(connection, sql);
+            Assert.That(plan.RootElement.GetProperty("plans").GetArrayLength(), Is.EqualTo(1));
         });
     }
 

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Apache.Arrow;
 using Etl.Contracts;
 
@@ -83,6 +84,25 @@ internal sealed unsafe class DuckConnection : IDisposable
     /// <summary>The first column of the first row as text; null when it is NULL or there is no row.</summary>
     public string? QueryText(string sql, IReadOnlyDictionary<string, object>? parameters = null, CancellationToken cancel = default) =>
         QueryRows(sql, parameters, cancel) is [var first, ..] ? first[0] : null;
+
+    /// <summary>As <see cref="QueryText"/>, of a long text that is read as UTF-8; empty for NULL.</summary>
+    public byte[] QueryUtf8(string sql)
+    {
+        using var operation = Begin(CancellationToken.None);
+        DuckNative.Result result = default;
+        try
+        {
+            Run(sql, null, &result);
+            var text = DuckNative.duckdb_value_varchar(&result, 0, 0);
+            var bytes = MemoryMarshal.CreateReadOnlySpanFromNullTerminated((byte*)text).ToArray();
+            DuckNative.duckdb_free(text);
+            return bytes;
+        }
+        finally
+        {
+            DuckNative.duckdb_destroy_result(&result);
+        }
+    }
 
     /// <summary>Names and DuckDB's types of a SELECT's columns, by DuckDB's binder; with parameters by an execution that the optimizer cuts down to nothing. ETL4403: not one SELECT.</summary>
     public IReadOnlyList<DuckColumn> DescribeColumns(string sql, IReadOnlyDictionary<string, object>? parameters = null)
