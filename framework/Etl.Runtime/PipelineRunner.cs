@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using Etl.Contracts;
 using Etl.Runtime.Compilation;
@@ -24,6 +25,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
     private const int MostGoneRuns = 100;
 
     private readonly Dictionary<string, PluginCatalog> _catalogs = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<(string Folder, string? Environment), Lazy<Project>> _projects = new();
 
     /// <summary>Plugins that several runners of this process share, disposed by who scanned them; null: this one loads its own.</summary>
     internal PluginCatalog? Shared { get; init; }
@@ -321,9 +323,10 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         return new RunContext(id, DateOnly.FromDateTime(now.UtcDateTime), now, request.Params);
     }
 
-    private static Project OpenProject(string path, string? environment, ref RunContext run, DateOnly? date)
+    // Read once, as of the first pipeline of it that this compiles.
+    private Project OpenProject(string path, string? environment, ref RunContext run, DateOnly? date)
     {
-        var project = OpenProject(path, environment);
+        var project = _projects.GetOrAdd((ProjectReader.FolderOf(path), environment), static p => new(() => OpenProject(p.Folder, p.Environment))).Value;
         var zone = TimeZoneInfo.FindSystemTimeZoneById(project.Settings.TimeZone);
         run = run with { Date = date ?? DateOnly.FromDateTime(TimeZoneInfo.ConvertTime(run.StartedAt, zone).DateTime) };
         return project;

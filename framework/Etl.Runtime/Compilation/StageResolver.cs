@@ -18,7 +18,7 @@ internal static class StageResolver
         var stages = new List<ResolvedStage>();
         foreach (var stage in definition.Stages)
         {
-            var contract = stage.Contract is null ? null : ReadContract(stage, bag);
+            var contract = stage.Contract is null ? null : ReadContract(project, stage, bag);
             if (contract is not null && contracts?.GetValueOrDefault(stage.Id) is { } evolved)
             {
                 contract = contract with { Contract = evolved };
@@ -32,11 +32,11 @@ internal static class StageResolver
         return stages;
     }
 
-    private static ContractFile? ReadContract(StageDefinition stage, DiagnosticBag bag)
+    private static ContractFile? ReadContract(Project project, StageDefinition stage, DiagnosticBag bag)
     {
         if (File.Exists(stage.Contract))
         {
-            return ContractReader.ReadFile(stage.Contract, bag);
+            return project.Contracts.Read(stage.Contract, bag);
         }
 
         bag.AddError(stage.ContractSpan, "ETL3001", $"the contract '{stage.Contract}' is not there", $"Write it from the live table: etl contract import --connection {stage.Connection} --table {(stage.With["table"] as YamlScalar)?.Value ?? "TABLE"}");
