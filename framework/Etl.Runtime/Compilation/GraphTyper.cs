@@ -224,7 +224,7 @@ internal sealed partial class GraphTyper
 
                 var rows = builder.Schema;
                 builder.AddSet(stage.Id, component, set, from.Skip(1).Select(f => new SegmentInput(f, _schemas[f])));
-                var tree = _binder.Parse(set.Query.Text);
+                var tree = SqlSyntax.Parse(set.Query.Text);
                 var promises = QueryPromises.Of(tree, from.ToDictionary(f => f, f => _schemas[f]));
                 segment.MayHaveMisfits |= SqlMisfits.MayBeIn(tree);
                 Bind(stage, segment, [.. new[] { set.Key }.Concat(promises.NamedKeys).Where(k => k.Count > 0)], f => !promises.IsRequired(f));

@@ -9,7 +9,13 @@ internal static class OfflineDatabase
 
     /// <summary>Opens it on another thread, for a caller that will need it and has something else to do first. Why it could not be opened is told by <see cref="Connect"/>.</summary>
     /// <returns>Ends when it is open, or could not be opened. To be waited for before the program ends, as that must not happen within DuckDB's own start.</returns>
-    public static async Task PrepareAsync() => await Task.Run(() => { _ = Opened.Value; }).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ForceYielding);
+    public static async Task PrepareAsync()
+    {
+        if (!Opened.IsValueCreated)
+        {
+            await Task.Run(() => { _ = Opened.Value; }).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ForceYielding);
+        }
+    }
 
     /// <summary>A session; what it declares as temporary is its own.</summary>
     public static DuckConnection Connect()

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -13,13 +14,17 @@ internal static partial class SqlSyntax
     // A long chain of CASE is as deep as it is long.
     private static readonly JsonDocumentOptions Deep = new() { MaxDepth = 4096 };
 
+    private static readonly ParsingStatements Parsing = new(skipEmpty: true);
+
+    private static readonly ParsingStatements ParsingWithEmpty = new(skipEmpty: false);
+
     /// <summary>The tree of a SELECT, without what is empty; null for what is none.</summary>
-    public static JsonObject? Parse(DuckConnection connection, string sql)
+    public static JsonObject? Parse(string sql)
     {
         // DuckDB leaves out what is empty far sooner than it can be done here, but with it the empty set of a GROUP BY, which is the total.
         var total = MayGroupByNothing().IsMatch(sql);
-        var tree = Serialized(connection, $"json_serialize_sql({SqlText.Literal(sql)}, skip_null := true, skip_empty := {(total ? "false" : "true")})",
-            static json => JsonNode.Parse(json.Span, documentOptions: Deep))?["statements"]?[0]?["node"]?.AsObject();
+        var json = (total ? ParsingWithEmpty : Parsing).Run(sql);
+        var tree = Read(json, static json => JsonNode.Parse(json.Span, documentOptions: Deep))?["statements"]?[0]?["node"]?.AsObject();
         if (total)
         {
             RemoveEmpty(tree);
@@ -29,12 +34,14 @@ internal static partial class SqlSyntax
     }
 
     /// <summary>The plan of a SELECT as it was bound, without what is empty, and before anything was optimised away.</summary>
-    public static JsonDocument Plan(DuckConnection connection, string sql) =>
-        Serialized(connection, $"json_serialize_plan({SqlText.Literal(sql)}, skip_null := true, skip_empty := true, optimize := false)", static json => JsonDocument.Parse(json, Deep));
-
-    private static T Serialized<T>(DuckConnection connection, string call, Func<ReadOnlyMemory<byte>, T> parse)
+    public static JsonDocument Plan(DuckConnection connection, string sql)
     {
-        var json = connection.QueryUtf8($"SELECT {call}::VARCHAR");
+        var json = connection.QueryUtf8($"SELECT json_serialize_plan({SqlText.Literal(sql)}, skip_null := true, skip_empty := true, optimize := false)::VARCHAR");
+        return Read(json, static json => JsonDocument.Parse(json, Deep));
+    }
+
+    private static T Read<T>(byte[] json, Func<ReadOnlyMemory<byte>, T> parse)
+    {
         try
         {
             return parse(json);
@@ -70,6 +77,26 @@ internal static partial class SqlSyntax
             {
                 node!.AsObject().Remove(name);
             }
+        }
+    }
+
+    // One that is ready for each thread that parses: to bind its call takes longer than to parse, and needs no table.
+    private sealed class ParsingStatements(bool skipEmpty)
+    {
+        private readonly ConcurrentBag<(DuckConnection Connection, DuckStatement Statement)> _free = [];
+
+        public byte[] Run(string sql)
+        {
+            var parser = _free.TryTake(out var free) ? free : Create();
+            var json = parser.Connection.QueryUtf8(parser.Statement, new Dictionary<string, object> { ["sql"] = sql });
+            _free.Add(parser);
+            return json;
+        }
+
+        private (DuckConnection Connection, DuckStatement Statement) Create()
+        {
+            var connection = OfflineDatabase.Connect();
+            return (connection, connection.Prepare($"SELECT json_serialize_sql($sql::VARCHAR, skip_null := true, skip_empty := {(skipEmpty ? "true" : "false")})::VARCHAR"));
         }
     }
 }

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Apache.Arrow;
 using Etl.Contracts;
 using Etl.DuckDb;
@@ -43,9 +42,6 @@ internal sealed class TypeBinder : IDisposable
 
     /// <summary>The name that two columns of a query have; null for none. Within a larger query DuckDB would call the second one otherwise, without a word.</summary>
     public string? NameOfTwo(string sql) => Connection.ColumnNames(sql).GroupBy(n => n, StringComparer.OrdinalIgnoreCase).FirstOrDefault(g => g.Count() > 1)?.Key;
-
-    /// <summary>The syntax tree of a query; null for what is no SELECT.</summary>
-    public JsonObject? Parse(string sql) => SqlSyntax.Parse(Connection, sql);
 
     /// <summary>What binds in a query and cannot run.</summary>
     public IReadOnlyList<SqlMisfit> MisfitsOf(string sql) => SqlMisfits.Find(Connection, sql);

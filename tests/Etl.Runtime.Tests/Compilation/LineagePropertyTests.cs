@@ -37,7 +37,6 @@ public sealed class LineagePropertyTests
     {
         using var database = DuckDatabase.Open(null, new DuckSettings { Threads = 1 });
         using var duck = database.Connect();
-        using var sql = new LineageSql();
         duck.Execute("CREATE TABLE t AS SELECT (i * 7) % 4 AS a, (i * 5) % 3 AS b, (i * 3) % 5 AS c, i % 6 AS d FROM range(24) r(i)");
         duck.Execute("CREATE TABLE u AS SELECT i % 4 AS a, (i * 11) % 7 AS x, i AS y FROM range(8) r(i)");
         foreach (var column in Columns)
@@ -49,7 +48,7 @@ public sealed class LineagePropertyTests
         Query.Sample(
             query =>
             {
-                var relation = LineageQueryTests.Follow(sql, query);
+                var relation = LineageQueryTests.QueryOf(query);
                 foreach (var (name, flow) in relation.Columns)
                 {
                     var named = flow.Edges.Union(relation.Rows.Edges).Where(e => e.From.Stage == "t").Select(e => e.From.Column).ToHashSet();

@@ -1,4 +1,5 @@
 using Etl.Runtime.Compilation.Lineage;
+using Etl.Runtime.Sql;
 using NUnit.Framework;
 
 namespace Etl.Runtime.Tests.Compilation;
@@ -83,16 +84,10 @@ public sealed class LineageQueryTests
     public void The_formula_of_the_rows_stays_while_they_do(string before, string after, bool same) =>
         Assert.That(QueryOf(before).Rows.Formula == QueryOf(after).Rows.Formula, Is.EqualTo(same));
 
-    private static Relation QueryOf(string query)
-    {
-        using var sql = new LineageSql();
-        return Follow(sql, query);
-    }
-
-    internal static Relation Follow(LineageSql sql, string query)
+    internal static Relation QueryOf(string query)
     {
         var tables = new Dictionary<string, Relation> { ["t"] = Table("t", "a", "b", "c", "d"), ["u"] = Table("u", "a", "x", "y"), ["w"] = Table("w", "l") };
-        return new LineageQueries(sql, tables, new Dictionary<string, IReadOnlyList<string>>(), new Dictionary<string, string>()).Of(sql.Parse(query), null, null);
+        return new LineageQueries(tables, new Dictionary<string, IReadOnlyList<string>>(), new Dictionary<string, string>()).Of(SqlSyntax.Parse(query)!, null, null);
     }
 
     private static Relation Table(string name, params string[] columns) =>

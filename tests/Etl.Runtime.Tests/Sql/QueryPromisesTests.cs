@@ -72,7 +72,7 @@ public sealed class QueryPromisesTests
             ["t"] = Schema(["id"], ("id", Int32Type.Default, false), ("c", StringType.Default, false), ("v", Int32Type.Default, true), ("w", Int32Type.Default, true)),
             ["u"] = Schema(["c"], ("c", StringType.Default, false), ("name", StringType.Default, false), ("note", StringType.Default, true)),
         };
-        var promises = QueryPromises.Of(SqlSyntax.Parse(connection, expected.Sql), inputs);
+        var promises = QueryPromises.Of(SqlSyntax.Parse(expected.Sql), inputs);
         using (Assert.EnterMultipleScope())
         {
             Assert.That(string.Join(' ', promises.Columns.Where(c => c.Required).Select(c => c.Name)), Is.EqualTo(expected.Required), "never NULL");

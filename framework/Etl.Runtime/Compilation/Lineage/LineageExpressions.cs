@@ -27,7 +27,7 @@ internal sealed class LineageExpressions(LineageQueries queries, IReadOnlyDictio
     };
 
     /// <summary>Whether an expression holds an aggregate that is not in a query of its own or in a window.</summary>
-    public static bool IsAggregate(JsonObject node) => Calls(node, LineageSql.IsAggregate);
+    public static bool IsAggregate(JsonObject node) => Calls(node, SqlFunctions.IsAggregate);
 
     /// <summary>Whether an expression gives several rows for one.</summary>
     public static bool IsUnnest(JsonObject node) => Calls(node, f => f.Equals("unnest", StringComparison.OrdinalIgnoreCase));
@@ -46,7 +46,7 @@ internal sealed class LineageExpressions(LineageQueries queries, IReadOnlyDictio
     private Flow Function(JsonObject node, LineageScope scope, string? stage)
     {
         var arguments = Children(node["children"]).ToList();
-        var value = LineageSql.IsAggregate((string)node["function_name"]!) ? Influence.Aggregation : Influence.Transformation;
+        var value = SqlFunctions.IsAggregate((string)node["function_name"]!) ? Influence.Aggregation : Influence.Transformation;
         var parts = Children(node).Select(c => Of(c, scope, stage).As(arguments.Contains(c) ? value : c == node["filter"] ? Influence.Filter : Influence.Sort));
         return Flow.Of(parts, Text(node)).By(stage);
     }

@@ -18,7 +18,7 @@ internal sealed class LineageQueries
     /// <paramref name="parameters"/> what tells two values of a parameter from each other.
     /// </summary>
     public LineageQueries(
-        LineageSql sql, IReadOnlyDictionary<string, Relation> tables, IReadOnlyDictionary<string, IReadOnlyList<string>> stages, IReadOnlyDictionary<string, string> parameters)
+        IReadOnlyDictionary<string, Relation> tables, IReadOnlyDictionary<string, IReadOnlyList<string>> stages, IReadOnlyDictionary<string, string> parameters)
     {
         _expressions = new LineageExpressions(this, parameters);
         _tables = new LineageTables(this, _expressions, tables);

@@ -5,23 +5,18 @@ using Etl.Runtime.Sql;
 namespace Etl.Runtime.Compilation.Lineage;
 
 /// <summary>Follows the columns of a compiled pipeline from its extracts to its loads, node by node in the plan's order.</summary>
-internal sealed class LineageTracer(CompiledPipeline pipeline, LineageSql sql)
+internal sealed class LineageTracer(CompiledPipeline pipeline)
 {
     private readonly Dictionary<string, int> _order = pipeline.Definition.Stages.Select((s, i) => (s.Id, i)).ToDictionary(s => s.Id, s => s.i);
     private readonly Dictionary<string, Relation> _relations = [];
     private readonly Dictionary<string, Relation> _stages = [];
 
-    public static PipelineLineage Trace(CompiledPipeline pipeline)
-    {
-        using var sql = new LineageSql();
-        return new LineageTracer(pipeline, sql).Follow();
-    }
+    public static PipelineLineage Trace(CompiledPipeline pipeline) => new LineageTracer(pipeline).Follow();
 
     /// <summary>What is known of the columns that leave each node.</summary>
     public static IReadOnlyDictionary<string, Relation> Relations(CompiledPipeline pipeline)
     {
-        using var sql = new LineageSql();
-        var tracer = new LineageTracer(pipeline, sql);
+        var tracer = new LineageTracer(pipeline);
         tracer.Follow();
         return tracer._relations;
     }
@@ -90,8 +85,8 @@ internal sealed class LineageTracer(CompiledPipeline pipeline, LineageSql sql)
         {
             // Another default is another computation; the values that each run has of its own are not.
             var parameters = pipeline.Definition.Params.ToDictionary(p => p.Key, p => string.Create(CultureInfo.InvariantCulture, $"{p.Value.Type} {p.Value.Default}"));
-            var queries = new LineageQueries(sql, inputs, stages, parameters);
-            var result = queries.Of(sql.Parse(segment.Sql), null, null);
+            var queries = new LineageQueries(inputs, stages, parameters);
+            var result = queries.Of(SqlSyntax.Parse(segment.Sql)!, null, null);
             foreach (var (stage, relation) in queries.Followed)
             {
                 _stages[stage] = relation;

@@ -85,14 +85,21 @@ internal sealed unsafe class DuckConnection : IDisposable
     public string? QueryText(string sql, IReadOnlyDictionary<string, object>? parameters = null, CancellationToken cancel = default) =>
         QueryRows(sql, parameters, cancel) is [var first, ..] ? first[0] : null;
 
-    /// <summary>As <see cref="QueryText"/>, of a long text that is read as UTF-8; empty for NULL.</summary>
-    public byte[] QueryUtf8(string sql)
+    /// <summary>As <see cref="QueryText"/>, of a long text that is read as UTF-8.</summary>
+    public byte[] QueryUtf8(string sql, IReadOnlyDictionary<string, object>? parameters = null)
+    {
+        using var statement = new DuckStatement(Handle, sql);
+        return QueryUtf8(statement, parameters);
+    }
+
+    /// <summary>The same of a statement that was made before.</summary>
+    public byte[] QueryUtf8(DuckStatement statement, IReadOnlyDictionary<string, object>? parameters)
     {
         using var operation = Begin(CancellationToken.None);
         DuckNative.Result result = default;
         try
         {
-            Run(sql, null, &result);
+            Run(statement, parameters, &result);
             var text = DuckNative.duckdb_value_varchar(&result, 0, 0);
             var bytes = MemoryMarshal.CreateReadOnlySpanFromNullTerminated((byte*)text).ToArray();
             DuckNative.duckdb_free(text);
@@ -103,6 +110,9 @@ internal sealed unsafe class DuckConnection : IDisposable
             DuckNative.duckdb_destroy_result(&result);
         }
     }
+
+    /// <summary>A statement that is run several times; the caller disposes it.</summary>
+    public DuckStatement Prepare(string sql) => new(Handle, sql);
 
     /// <summary>Names and DuckDB's types of a SELECT's columns, by DuckDB's binder; with parameters by an execution that the optimizer cuts down to nothing. ETL4403: not one SELECT.</summary>
     public IReadOnlyList<DuckColumn> DescribeColumns(string sql, IReadOnlyDictionary<string, object>? parameters = null)
@@ -243,10 +253,15 @@ internal sealed unsafe class DuckConnection : IDisposable
         }
 
         using var statement = new DuckStatement(Handle, sql);
+        Run(statement, parameters, result);
+    }
+
+    private void Run(DuckStatement statement, IReadOnlyDictionary<string, object>? parameters, DuckNative.Result* result)
+    {
         statement.Bind(parameters);
         if (DuckNative.duckdb_execute_prepared(statement.Handle, result) != 0)
         {
-            throw Failure(DuckNative.Text(DuckNative.duckdb_result_error(result)), sql);
+            throw Failure(DuckNative.Text(DuckNative.duckdb_result_error(result)), statement.Sql);
         }
     }
 
