@@ -1,3 +1,4 @@
+using System.Linq.Expressions;
 using FluentValidation;
 
 namespace Etl.Contracts;
@@ -46,7 +47,14 @@ public sealed class OptionAttribute(string description) : Attribute
 /// </summary>
 // The base class ties a plugin's rules to the host's FluentValidation: with a copy of its own, a plugin's rules would
 // silently not be found.
-public abstract class OptionsRules<T> : AbstractValidator<T>;
+public abstract class OptionsRules<T> : AbstractValidator<T>
+{
+    /// <summary>
+    /// As <c>RuleFor</c>, for an option that is a number, an enum or another value type: the rule looks at the options. <c>RuleFor</c> is generic in the option's type, and for a value
+    /// type .NET compiles some twenty of its methods at each start.
+    /// </summary>
+    public IRuleBuilderInitial<T, object?> RuleForValue(Expression<Func<T, object?>> option) => RuleFor(option);
+}
 
 /// <summary>An amount of memory or storage in bytes; in YAML with a unit: <c>64KB</c>, <c>256MB</c>, <c>1GB</c> (powers of 1024).</summary>
 public readonly record struct ByteSize(long Bytes)

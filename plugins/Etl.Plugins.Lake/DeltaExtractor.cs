@@ -53,7 +53,7 @@ public sealed class DeltaExtractRules : OptionsRules<DeltaExtractOptions>
     public DeltaExtractRules()
     {
         RuleFor(o => o.Path).Must(p => PartitionLayout.FindFault(p) is null && !p.Contains('{', StringComparison.Ordinal)).WithMessage("must be the table's folder, without placeholders.");
-        RuleFor(o => o.Version).Must((o, version) => version is null || o.Incremental is null).WithMessage("is not for incremental.");
+        RuleForValue(o => o.Version).Must((o, _) => o.Version is null || o.Incremental is null).WithMessage("is not for incremental.");
     }
 }
 

@@ -89,12 +89,12 @@ public sealed class ParquetLoaderRules : OptionsRules<ParquetLoaderOptions>
     {
         RuleFor(o => o.Key).Must((o, key) => o.Mode != LoadMode.Upsert || key.Count > 0).WithMessage("is required for mode: upsert.");
         RuleFor(o => o.Key).Must((o, key) => o.Mode == LoadMode.Upsert || key.Count == 0).WithMessage("is only for mode: upsert.");
-        RuleFor(o => o.OnExcluded).Must((o, what) => o.Mode == LoadMode.Upsert || what == OnExcluded.Keep).WithMessage("is only for mode: upsert.");
+        RuleForValue(o => o.OnExcluded).Must((o, _) => o.Mode == LoadMode.Upsert || o.OnExcluded == OnExcluded.Keep).WithMessage("is only for mode: upsert.");
         RuleFor(o => o.PartitionBy).Must((o, column) => o.Mode != LoadMode.ReplacePartitions || column is not null).WithMessage("is required for mode: replace_partitions.");
         RuleFor(o => o.PartitionBy).Must((o, column) => column is not null || !o.Path.Contains('{', StringComparison.Ordinal)).WithMessage("is required: path has placeholders.");
         RuleFor(o => o.Path).Must(path => PartitionLayout.FindFault(path) is null).WithMessage(o => PartitionLayout.FindFault(o.Path) ?? "");
-        RuleFor(o => o.Publish).Must((o, publish) => publish == PublishAs.Log || o.Mode != LoadMode.Upsert).WithMessage("is not for mode: upsert: without a log, no reader could tell the files that hold a row's newest version.");
-        RuleFor(o => o.CheckpointEvery).Must(versions => versions >= 1).WithMessage("is at least 1.");
-        RuleFor(o => o.TargetFileSize).Must(size => size.Bytes >= 1 << 20).WithMessage("is too small: 1MB is the least.");
+        RuleForValue(o => o.Publish).Must((o, _) => o.Publish == PublishAs.Log || o.Mode != LoadMode.Upsert).WithMessage("is not for mode: upsert: without a log, no reader could tell the files that hold a row's newest version.");
+        RuleForValue(o => o.CheckpointEvery).Must((o, _) => o.CheckpointEvery >= 1).WithMessage("is at least 1.");
+        RuleForValue(o => o.TargetFileSize).Must((o, _) => o.TargetFileSize.Bytes >= 1 << 20).WithMessage("is too small: 1MB is the least.");
     }
 }

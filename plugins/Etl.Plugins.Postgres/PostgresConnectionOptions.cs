@@ -81,7 +81,7 @@ public sealed class PostgresConnectionRules : OptionsRules<PostgresConnectionOpt
         RuleFor(o => o.Database).NotEmpty().WithMessage("is empty.");
         RuleFor(o => o.User).NotEmpty().WithMessage("is empty.");
         RuleFor(o => o.Schema).NotEmpty().WithMessage("is empty.");
-        RuleFor(o => o.ConnectTimeout).InclusiveBetween(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1024)).WithMessage("must be between 1s and 1024s.");
-        RuleFor(o => o.CommandTimeout).InclusiveBetween(TimeSpan.FromSeconds(1), TimeSpan.FromDays(7)).WithMessage("must be between 1s and 7d.");
+        RuleForValue(o => o.ConnectTimeout).Must((o, _) => o.ConnectTimeout.TotalSeconds is >= 1 and <= 1024).WithMessage("must be between 1s and 1024s.");
+        RuleForValue(o => o.CommandTimeout).Must((o, _) => o.CommandTimeout.TotalSeconds is >= 1 and <= 7 * 24 * 3600).WithMessage("must be between 1s and 7d.");
     }
 }

@@ -105,7 +105,7 @@ public sealed class RedshiftConnectionRules : OptionsRules<RedshiftConnectionOpt
         RuleFor(o => o.IamRole).Must((o, role) => role is not null || o.AccessKey is not null).WithMessage("is missing, and so is access_key: the cluster must be allowed to read the staging store.");
         RuleFor(o => o.SecretKey).Must((o, secret) => secret is null == o.AccessKey is null).WithMessage("and access_key belong together.");
         RuleFor(o => o.SessionToken).Must((o, token) => token is null || o.AccessKey is not null).WithMessage("belongs to an access_key.");
-        RuleFor(o => o.ConnectTimeout).InclusiveBetween(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1024)).WithMessage("must be between 1s and 1024s.");
-        RuleFor(o => o.CommandTimeout).InclusiveBetween(TimeSpan.FromSeconds(1), TimeSpan.FromDays(7)).WithMessage("must be between 1s and 7d.");
+        RuleForValue(o => o.ConnectTimeout).Must((o, _) => o.ConnectTimeout.TotalSeconds is >= 1 and <= 1024).WithMessage("must be between 1s and 1024s.");
+        RuleForValue(o => o.CommandTimeout).Must((o, _) => o.CommandTimeout.TotalSeconds is >= 1 and <= 7 * 24 * 3600).WithMessage("must be between 1s and 7d.");
     }
 }

@@ -91,12 +91,12 @@ public sealed class S3ConnectionRules : OptionsRules<S3ConnectionOptions>
     {
         RuleFor(o => o.Bucket).Matches("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$").WithMessage("is no name of a bucket: 3 to 63 small letters, digits, '.' and '-'.");
         RuleFor(o => o.Endpoint).Must(e => e is null || Uri.TryCreate(e, UriKind.Absolute, out var address) && address.Scheme is "http" or "https").WithMessage("must be an http or https address.");
-        RuleFor(o => o.AllowHttp).Must((o, allowed) => allowed || !Uri.TryCreate(o.Endpoint, UriKind.Absolute, out var address) || address.Scheme != "http" || address.IsLoopback)
+        RuleForValue(o => o.AllowHttp).Must((o, _) => o.AllowHttp || !Uri.TryCreate(o.Endpoint, UriKind.Absolute, out var address) || address.Scheme != "http" || address.IsLoopback)
             .WithMessage("is needed for an endpoint without TLS that is not this machine; better, give an https endpoint.");
         RuleFor(o => o.SecretKey).Must((o, secret) => secret is null == o.AccessKey is null).WithMessage("and access_key belong together.");
         RuleFor(o => o.SessionToken).Must((o, token) => token is null || o.AccessKey is not null).WithMessage("needs access_key and secret_key.");
         RuleFor(o => o.KmsKey).Must((o, key) => key is null || o.ServerSideEncryption == S3Encryption.Kms).WithMessage("needs server_side_encryption: kms.");
         RuleFor(o => o.Prefix).Must(p => !p.StartsWith('/') && !p.Split('/').Any(s => s is "." or "..")).WithMessage("must be relative, without '.' and '..'.");
-        RuleFor(o => o.PartSize).Must(s => s.Bytes is >= (5L << 20) and <= (512L << 20)).WithMessage("must be between 5MB and 512MB.");
+        RuleForValue(o => o.PartSize).Must((o, _) => o.PartSize.Bytes is >= (5L << 20) and <= (512L << 20)).WithMessage("must be between 5MB and 512MB.");
     }
 }

@@ -131,11 +131,12 @@ public sealed class CheckOptionsRules : OptionsRules<CheckOptions>
             .WithMessage("must have exactly one of expect, not_null, unique, accepted, range, matches, row_count, freshness, expect_table.");
         RuleForEach(o => o.Rules).ChildRules(rule =>
         {
-            rule.RuleFor(r => r.OnFail).Must((r, action) => !r.OnWhole || action is null or RefusalAction.Warn or RefusalAction.Fail)
+            // As RuleForValue.
+            rule.RuleFor(r => (object?)r.OnFail).Must((r, _) => !r.OnWhole || r.OnFail is null or RefusalAction.Warn or RefusalAction.Fail)
                 .WithMessage("must be warn or fail: the rule is on the whole, and there is no row to refuse.");
-            rule.RuleFor(r => r.MinRows).Must((r, rows) => rows is null || (r.OnWhole && r.RowCount is null))
+            rule.RuleFor(r => (object?)r.MinRows).Must((r, _) => r.MinRows is null || (r.OnWhole && r.RowCount is null))
                 .WithMessage("is only for freshness and expect_table.");
-            rule.RuleFor(r => r.Null).Must((r, nulls) => nulls == NullRule.Fail || (!r.OnWhole && r.NotNull is null))
+            rule.RuleFor(r => (object)r.Null).Must((r, _) => r.Null == NullRule.Fail || (!r.OnWhole && r.NotNull is null))
                 .WithMessage("is only for expect, unique, accepted, range and matches.");
             rule.RuleFor(r => r.Name).Must(name => name is null || name.Trim().Length > 0).WithMessage("is empty.");
             rule.RuleFor(r => r.NotNull).Must(columns => columns is null or { Count: > 0 }).WithMessage("names no column.");

@@ -60,7 +60,7 @@ public enum Backoff
 public sealed class RetryPolicyRules : OptionsRules<RetryPolicy>
 {
     /// <summary>The rules.</summary>
-    public RetryPolicyRules() => RuleFor(p => p.Max).Must((p, max) => max >= p.Base).WithMessage("is shorter than base.");
+    public RetryPolicyRules() => RuleForValue(p => p.Max).Must((p, _) => p.Max >= p.Base).WithMessage("is shorter than base.");
 }
 
 /// <summary>When to stop calling a failing system.</summary>

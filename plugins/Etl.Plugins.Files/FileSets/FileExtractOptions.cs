@@ -57,6 +57,6 @@ public abstract class FileExtractRules<T> : OptionsRules<T> where T : FileExtrac
     protected FileExtractRules()
     {
         RuleFor(o => o.Path).Must(p => PathPattern.FindFault(p) is null).WithMessage(o => PathPattern.FindFault(o.Path) ?? "");
-        RuleFor(o => o.OnChanged).Must((o, what) => o.Incremental is not null || what == OnChangedFile.Fail).WithMessage("is only for incremental.");
+        RuleForValue(o => o.OnChanged).Must((o, _) => o.Incremental is not null || o.OnChanged == OnChangedFile.Fail).WithMessage("is only for incremental.");
     }
 }
