@@ -5,7 +5,12 @@ namespace Etl.Runtime.Sql;
 /// <summary>The DuckDB that parses and binds and never sees a row. One for the process: opening one takes longer than typing a pipeline.</summary>
 internal static class OfflineDatabase
 {
-    private static readonly Lazy<DuckDatabase> Opened = new(() => DuckDatabase.Open(null, new DuckSettings { Threads = 1 }));
+    private static readonly Lazy<DuckDatabase> Opened = new(() =>
+    {
+        var database = DuckDatabase.Open(null, new DuckSettings { Threads = 1 });
+        database.AcceptRelations();
+        return database;
+    });
 
     /// <summary>Opens it on another thread, for a caller that will need it and has something else to do first. Why it could not be opened is told by <see cref="Connect"/>.</summary>
     /// <returns>Ends when it is open, or could not be opened. To be waited for before the program ends, as that must not happen within DuckDB's own start.</returns>

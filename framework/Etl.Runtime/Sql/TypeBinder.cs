@@ -5,7 +5,7 @@ using Etl.DuckDb;
 namespace Etl.Runtime.Sql;
 
 /// <summary>
-/// Types SQL offline: DuckDB's own binder over empty tables with the inputs' types. Some 0.3 ms a query. DuckDB reports every column
+/// Types SQL offline: DuckDB's own binder over relations that have the inputs' columns and no rows. Some 0.3 ms a query. DuckDB reports every column
 /// as nullable; what can be NULL is inferred by the caller.
 /// </summary>
 internal sealed class TypeBinder : IDisposable
@@ -13,11 +13,12 @@ internal sealed class TypeBinder : IDisposable
     // Not before it is needed: a pipeline that only moves rows opens no DuckDB.
     private DuckConnection? _connection;
 
+    private readonly DuckRelations _inputs = new();
+
     private DuckConnection Connection => _connection ??= OfflineDatabase.Connect();
 
     /// <summary>An input relation.</summary>
-    public void Declare(string relation, RowSchema schema) => Connection.Execute(
-        $"CREATE OR REPLACE TEMP TABLE {SqlText.Quote(relation)} ({string.Join(", ", schema.Arrow.FieldsList.Select(f => $"{SqlText.Quote(f.Name)} {DuckType.Of(f.DataType)}"))})");
+    public void Declare(string relation, RowSchema schema) => _inputs.Declare(relation, schema.Arrow);
 
     /// <summary>
     /// The columns that a query gives, all nullable, and the SELECT list that casts those whose type rows do not move in (HUGEINT, UUID, ...).
@@ -41,10 +42,10 @@ internal sealed class TypeBinder : IDisposable
     }
 
     /// <summary>The name that two columns of a query have; null for none. Within a larger query DuckDB would call the second one otherwise, without a word.</summary>
-    public string? NameOfTwo(string sql) => Connection.ColumnNames(sql).GroupBy(n => n, StringComparer.OrdinalIgnoreCase).FirstOrDefault(g => g.Count() > 1)?.Key;
+    public string? NameOfTwo(string sql) => _inputs.While(() => Connection.ColumnNames(sql)).GroupBy(n => n, StringComparer.OrdinalIgnoreCase).FirstOrDefault(g => g.Count() > 1)?.Key;
 
     /// <summary>What binds in a query and cannot run.</summary>
-    public IReadOnlyList<SqlMisfit> MisfitsOf(string sql) => SqlMisfits.Find(Connection, sql);
+    public IReadOnlyList<SqlMisfit> MisfitsOf(string sql) => _inputs.While(() => SqlMisfits.Find(Connection, sql));
 
     /// <summary>Whether a text is a value of a type.</summary>
     public bool Holds(string text, string type) => Connection.QueryText($"SELECT TRY_CAST({SqlText.Literal(text)} AS {type})::VARCHAR") is not null;
@@ -68,8 +69,36 @@ internal sealed class TypeBinder : IDisposable
 
     public void Dispose() => _connection?.Dispose();
 
-    // With parameters the types are those of an execution with LIMIT 0, and it is the optimizer that makes nothing of that.
     private IReadOnlyList<DuckColumn> Columns(string sql, IReadOnlyDictionary<string, object> parameters)
+    {
+        try
+        {
+            return _inputs.While(() => Describe(sql, parameters));
+        }
+        catch (DuckException)
+        {
+            // Of a name that is not there DuckDB says which tables are called nearly so, and for that it has to have them.
+            foreach (var (relation, columns) in _inputs.Columns)
+            {
+                Connection.Execute($"CREATE OR REPLACE TEMP TABLE {SqlText.Quote(relation)} ({string.Join(", ", columns.Select(c => $"{SqlText.Quote(c.Name)} {c.Type}"))})");
+            }
+
+            try
+            {
+                return Describe(sql, parameters);
+            }
+            finally
+            {
+                foreach (var relation in _inputs.Columns.Keys)
+                {
+                    Connection.Execute($"DROP TABLE {SqlText.Quote(relation)}");
+                }
+            }
+        }
+    }
+
+    // With parameters the types are those of an execution with LIMIT 0, and it is the optimizer that makes nothing of that.
+    private IReadOnlyList<DuckColumn> Describe(string sql, IReadOnlyDictionary<string, object> parameters)
     {
         if (parameters.Count == 0)
         {

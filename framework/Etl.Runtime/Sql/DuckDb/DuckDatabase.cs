@@ -66,6 +66,13 @@ internal sealed class DuckDatabase : IDisposable
             : throw new EtlException("ETL4401", "DuckDB could not open another connection");
     }
 
+    /// <summary>Lets its connections bind over <see cref="DuckRelations"/>.</summary>
+    public void AcceptRelations()
+    {
+        using var connection = Connect();
+        DuckRelations.Register(_database, connection.Handle);
+    }
+
     /// <summary>Closes the instance once its connections are closed.</summary>
     public void Dispose()
     {

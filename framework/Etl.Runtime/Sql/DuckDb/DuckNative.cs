@@ -279,7 +279,13 @@ internal static unsafe partial class DuckNative
     public static partial void duckdb_table_function_supports_projection_pushdown(nint function, byte supports);
 
     [LibraryImport(Library)]
+    public static partial void duckdb_table_function_add_parameter(nint function, nint type);
+
+    [LibraryImport(Library)]
     public static partial int duckdb_register_table_function(nint connection, nint function);
+
+    [LibraryImport(Library)]
+    public static partial nint duckdb_bind_get_parameter(nint info, ulong index);
 
     [LibraryImport(Library)]
     public static partial nint duckdb_bind_get_extra_info(nint info);
@@ -319,4 +325,23 @@ internal static unsafe partial class DuckNative
 
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     public static partial void duckdb_function_set_error(nint info, string message);
+
+    // Names that no table has
+    [LibraryImport(Library)]
+    public static partial void duckdb_add_replacement_scan(nint database, delegate* unmanaged<nint, nint, nint, void> callback, nint data, delegate* unmanaged<nint, void> delete);
+
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial void duckdb_replacement_scan_set_function_name(nint info, string name);
+
+    [LibraryImport(Library)]
+    public static partial void duckdb_replacement_scan_add_parameter(nint info, nint value);
+
+    [LibraryImport(Library)]
+    public static partial nint duckdb_create_varchar(nint utf8);
+
+    [LibraryImport(Library)]
+    public static partial nint duckdb_get_varchar(nint value);
+
+    [LibraryImport(Library)]
+    public static partial void duckdb_destroy_value(ref nint value);
 }

@@ -50,7 +50,7 @@ internal sealed unsafe class DuckSource(DuckConnection connection, string name, 
             DuckNative.duckdb_table_function_supports_projection_pushdown(function, 1);
             if (DuckNative.duckdb_register_table_function(connection.Handle, function) != 0)
             {
-                throw new EtlException("ETL4407", $"DuckDB could not register the source {name}", "This is an error of the framework; please report it.");
+                throw NotRegistered(name);
             }
         }
         finally
@@ -58,6 +58,9 @@ internal sealed unsafe class DuckSource(DuckConnection connection, string name, 
             DuckNative.duckdb_destroy_table_function(ref function);
         }
     }
+
+    /// <summary>ETL4407: DuckDB took no function of this name.</summary>
+    public static EtlException NotRegistered(string name) => new("ETL4407", $"DuckDB could not register the source {name}", "This is an error of the framework; please report it.");
 
     /// <summary>The first exception of the source since it was last asked.</summary>
     public ExceptionDispatchInfo? TakeFailure() => Interlocked.Exchange(ref _failure, null);
