@@ -1,6 +1,7 @@
 using Etl.Contracts;
 using Etl.EndToEnd.Tests;
 using Etl.Plugins.Azure;
+using Etl.Plugins.Gcs;
 using Etl.Plugins.S3;
 using Etl.Plugins.Tests.Stores;
 using NUnit.Framework;
@@ -18,6 +19,16 @@ public sealed class LakeCompactStoreTests
         await using var store = new S3Store(new S3ConnectionOptions { Bucket = bucket, Endpoint = S3Server.Endpoint, AccessKey = S3Server.AccessKey, SecretKey = S3Server.SecretKey });
         var table = await HoldsAsync(store);
         Assert.That(LakeTable.KernelRows(KernelReader.OnS3(bucket, "orders")), Is.EquivalentTo(table.Read()), "the other reader, from the bucket itself");
+        Assert.That(await S3Server.OpenUploadsAsync(bucket), Is.Empty);
+    }
+
+    [Test]
+    public async Task On_Google_runs_and_a_compaction_at_the_same_time_lose_nothing()
+    {
+        var bucket = await S3Server.CreateBucketAsync();
+        await using var server = await GcsStandIn.StartAsync();
+        await using var store = new GcsStore(new GcsConnectionOptions { Bucket = bucket, Endpoint = server.Endpoint, AccessKey = GcsStandIn.AccessKey, SecretKey = GcsStandIn.SecretKey });
+        await HoldsAsync(store);
         Assert.That(await S3Server.OpenUploadsAsync(bucket), Is.Empty);
     }
 
