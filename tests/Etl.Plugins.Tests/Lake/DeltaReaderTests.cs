@@ -1,7 +1,6 @@
 using Apache.Arrow;
 using Apache.Arrow.Types;
 using Etl.Contracts;
-using Etl.Plugins.Lake;
 using NUnit.Framework;
 using static Etl.Plugins.Tests.TypedRows;
 

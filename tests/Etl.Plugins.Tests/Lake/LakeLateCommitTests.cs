@@ -1,6 +1,5 @@
 using Apache.Arrow.Types;
 using Etl.Contracts;
-using Etl.Plugins.Lake;
 using NUnit.Framework;
 
 namespace Etl.Plugins.Tests.Lake;

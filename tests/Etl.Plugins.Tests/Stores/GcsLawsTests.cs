@@ -2,7 +2,6 @@ using System.Net;
 using Etl.Contracts;
 using Etl.EndToEnd.Tests;
 using Etl.Plugins.Gcs;
-using Etl.Plugins.Lake;
 using Etl.Plugins.S3;
 using Etl.Plugins.Tests.Lake;
 using Microsoft.AspNetCore.Http;
