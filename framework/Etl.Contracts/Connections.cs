@@ -95,7 +95,8 @@ public interface IObjectStore
 
     /// <summary>
     /// Writes an object only if there is none: false when there is. The check and the write are one step as far as
-    /// <see cref="PutIfAbsentIsAtomic"/> says, which is what the log of a lake rests on.
+    /// <see cref="PutIfAbsentIsAtomic"/> says, which is what the log of a lake rests on. A <see cref="StoreRefusedException"/> says that nothing was written and nothing will be; after any
+    /// other error the object may be there, or come later.
     /// </summary>
     ValueTask<bool> PutIfAbsentAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancel);
 

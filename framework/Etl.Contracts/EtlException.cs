@@ -34,6 +34,9 @@ public class EtlException : Exception
 public sealed class CommitOutcomeUnknownException(string message, Exception? inner = null)
     : EtlException("ETL4301", message, "The next step reads the target's checkpoint to learn what happened.", inner);
 
+/// <summary>The store's plain word that it does not take an object: nothing was written, and nothing will be. A commit that is refused so did not happen.</summary>
+public sealed class StoreRefusedException(EtlException why) : EtlException(why.Code, why.Message, why.Hint, why);
+
 /// <summary>Another run has taken this target's fence; this one must stop and publish nothing.</summary>
 public sealed class FencedException(string message) : EtlException("ETL4302", message, "Another run of this pipeline is newer. Look at `etl runs list`.");
 

@@ -17,6 +17,7 @@ public sealed class AzureBlobStore : IConnection, IObjectStore
     private readonly string _address;
     private readonly string _prefix;
     private readonly Lazy<BlobContainerClient> _container;
+    private readonly Lazy<BlobContainerClient> _once;
 
     /// <summary>Makes the connection without I/O.</summary>
     public AzureBlobStore(AzureBlobOptions options)
@@ -24,7 +25,8 @@ public sealed class AzureBlobStore : IConnection, IObjectStore
         _options = options;
         _prefix = options.Prefix is null ? "" : options.Prefix + "/";
         _address = $"{(options.Endpoint ?? $"https://{options.Account}.blob.core.windows.net").TrimEnd('/')}/{options.Container}";
-        _container = new(Connect);
+        _container = new(() => Connect(options.Retries));
+        _once = new(() => Connect(retries: 0));
     }
 
     /// <inheritdoc/>
@@ -59,22 +61,24 @@ public sealed class AzureBlobStore : IConnection, IObjectStore
     /// <inheritdoc/>
     public async ValueTask<bool> PutIfAbsentAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancel)
     {
-        var blob = Blob(key);
+        var once = _once.Value.GetBlockBlobClient(NameOf(key));
         var absent = new BlobUploadOptions { Conditions = new BlobRequestConditions { IfNoneMatch = ETag.All } };
-        return await AskAsync(async () =>
+        async Task<bool> SendAsync()
         {
             try
             {
                 using var bytes = new MemoryStream(content.ToArray(), writable: false);
-                await blob.UploadAsync(bytes, absent, cancel);
+                await once.UploadAsync(bytes, absent, cancel);
                 return true;
             }
             catch (RequestFailedException e) when (e.ErrorCode == BlobErrorCode.BlobAlreadyExists || e.ErrorCode == BlobErrorCode.ConditionNotMet)
             {
-                // Perhaps by this very call, when its first answer was lost and it was sent again.
-                return await HoldsAsync(blob, content, cancel);
+                return false;
             }
-        });
+        }
+
+        // What is there may be of this very call, when its first answer was lost and it was sent again.
+        return await ConditionalWrite.RunAsync(() => AskAsync(SendAsync), IsTransient, AzureErrors.IsRefusal, _options.Retries, cancel) || await AskAsync(() => HoldsAsync(Blob(key), content, cancel));
     }
 
     /// <inheritdoc/>
@@ -141,7 +145,9 @@ public sealed class AzureBlobStore : IConnection, IObjectStore
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    private BlockBlobClient Blob(string key) => _container.Value.GetBlockBlobClient(_prefix + string.Join('/', ObjectKey.Split(key)));
+    private BlockBlobClient Blob(string key) => _container.Value.GetBlockBlobClient(NameOf(key));
+
+    private string NameOf(string key) => _prefix + string.Join('/', ObjectKey.Split(key));
 
     private AsyncPageable<BlobItem> List(string prefix) =>
         _container.Value.GetBlobsAsync(new GetBlobsOptions { Prefix = _prefix + prefix, Traits = BlobTraits.Metadata });
@@ -192,11 +198,11 @@ public sealed class AzureBlobStore : IConnection, IObjectStore
         }
     }
 
-    private BlobContainerClient Connect()
+    private BlobContainerClient Connect(int retries)
     {
         var client = new BlobClientOptions
         {
-            Retry = { Mode = RetryMode.Exponential, MaxRetries = _options.Retries, Delay = TimeSpan.FromMilliseconds(500), MaxDelay = TimeSpan.FromSeconds(30) },
+            Retry = { Mode = RetryMode.Exponential, MaxRetries = retries, Delay = TimeSpan.FromMilliseconds(500), MaxDelay = TimeSpan.FromSeconds(30) },
             // What was damaged on the way is refused by the service rather than stored.
             TransferValidation = { Upload = { ChecksumAlgorithm = StorageChecksumAlgorithm.MD5 } },
             Diagnostics = { ApplicationId = "etl", IsLoggingEnabled = false, IsDistributedTracingEnabled = false },

@@ -30,6 +30,9 @@ internal static class AzureErrors
         return false;
     }
 
+    /// <summary>Whether the service answered that it does not do what was asked.</summary>
+    public static bool IsRefusal(Exception error) => error is EtlException { InnerException: { } inner } && Answers(inner).FirstOrDefault() is { Status: >= 300 and < 500 } answer && !IsTransient(answer);
+
     /// <summary>The error that a person reads.</summary>
     public static EtlException Of(Exception error, AzureBlobOptions options, string display)
     {

@@ -13,6 +13,7 @@ internal sealed class FileLoadSession(IObjectStore store, LoadFormat format, Fil
     private readonly SemaphoreSlim _turn = new(1, 1);
     private readonly string _spool = Path.Combine(spoolFolder, $"{request.Key.ShortName}-{Guid.NewGuid():N}.{format.Name}");
     private Stream? _file;
+    private string? _refused;
     private IRowWriter? _writer;
     private long _bytes;
     private long _rows;
@@ -115,7 +116,7 @@ internal sealed class FileLoadSession(IObjectStore store, LoadFormat format, Fil
     /// <summary>There is no lease to lose: the number decides.</summary>
     public ValueTask<bool> RenewAsync(CancellationToken cancel) => ValueTask.FromResult(true);
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         if (_file is not null)
         {
@@ -124,7 +125,10 @@ internal sealed class FileLoadSession(IObjectStore store, LoadFormat format, Fil
         }
 
         _turn.Dispose();
-        return ValueTask.CompletedTask;
+        if (_refused is not null)
+        {
+            await store.DeleteAsync(_refused, CancellationToken.None);
+        }
     }
 
     private IRowWriter Writer()
@@ -171,6 +175,11 @@ internal sealed class FileLoadSession(IObjectStore store, LoadFormat format, Fil
         try
         {
             return await log.TryWriteAsync(commit, cancel);
+        }
+        catch (StoreRefusedException)
+        {
+            _refused = commit.File;
+            throw;
         }
         catch (Exception e)
         {

@@ -15,6 +15,9 @@ internal sealed class DeltaCommit(DateTimeOffset now)
     /// <summary>What the names of domains begin with that hold checkpoints; the load's key follows.</summary>
     public const string DomainPrefix = "etl.checkpoint/";
 
+    /// <summary>Property of a table (<c>metaData.configuration</c>) that a fence made and no load has committed to.</summary>
+    public const string FenceProperty = "etl.fence";
+
     private const string MovedToMember = "movedTo";
 
     /// <summary>Tag of <c>add</c> with the file's SHA-256.</summary>
@@ -95,7 +98,7 @@ internal sealed class DeltaCommit(DateTimeOffset now)
     public void Protocol(DeltaProtocol protocol) => Add("protocol", protocol.ToJson());
 
     /// <summary>The table's columns; what <paramref name="before"/> says and this load does not change is kept.</summary>
-    public void Metadata(JsonObject? before, Schema schema, IReadOnlyList<string> partitionColumns)
+    public void Metadata(JsonObject? before, Schema schema, IReadOnlyList<string> partitionColumns, bool isFence)
     {
         var metadata = before?.DeepClone().AsObject() ?? new JsonObject
         {
@@ -104,6 +107,15 @@ internal sealed class DeltaCommit(DateTimeOffset now)
             ["configuration"] = new JsonObject(),
             ["createdTime"] = Millis,
         };
+        if (isFence)
+        {
+            metadata["configuration"]![FenceProperty] = "true";
+        }
+        else
+        {
+            (metadata["configuration"] as JsonObject)?.Remove(FenceProperty);
+        }
+
         metadata["schemaString"] = DeltaSchema.ToJson(schema);
         metadata["partitionColumns"] = new JsonArray([.. partitionColumns.Select(c => (JsonNode)c)]);
         Add("metaData", metadata);

@@ -149,6 +149,11 @@ internal sealed class FolderSession : ILoadSession
         {
             mine = await _log.TryWriteAsync(commit, cancel) || (await _log.ReadAsync(commit.Checkpoint.N, null, cancel))?.Checkpoint.BatchId == commit.Checkpoint.BatchId;
         }
+        catch (StoreRefusedException)
+        {
+            _isPublished = false;
+            throw;
+        }
         catch (Exception e)
         {
             throw new CommitOutcomeUnknownException($"no answer came to the commit of epoch {commit.Checkpoint.N} of {_load.Layout.Root}: {e.Message}", e);

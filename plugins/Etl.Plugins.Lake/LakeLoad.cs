@@ -20,7 +20,7 @@ internal sealed record LakeLoad(ParquetLoaderOptions Options, LoadRequest Reques
     /// <summary>The columns that the load's files have beside the table as it is. Throws where the two do not go together.</summary>
     public TableSchema SchemaOver(DeltaSnapshot table)
     {
-        if (!ReplacesAll && table.Schema is not null && !table.PartitionColumns.SequenceEqual(Layout.DeltaColumns))
+        if (!ReplacesAll && table.LoadedSchema is not null && !table.PartitionColumns.SequenceEqual(Layout.DeltaColumns))
         {
             throw new EtlException(
                 "ETL4561", $"the table is partitioned by {Names(table.PartitionColumns)}, and the load by {Names(Layout.DeltaColumns)}",
@@ -37,7 +37,7 @@ internal sealed record LakeLoad(ParquetLoaderOptions Options, LoadRequest Reques
             throw new EtlException("ETL4564", $"a full refresh would remove rows of another pipeline: {other} loads into {Layout.Root} too", "Load into a table of its own, or into another folder. If the other one is gone for good, remove the table's folder.");
         }
 
-        return TableSchema.Merge(table.Schema, TableSchema.OfInput(Request.Schema, Options.Mode, Layout), Options.Schema, ReplacesAll);
+        return TableSchema.Merge(table.LoadedSchema, TableSchema.OfInput(Request.Schema, Options.Mode, Layout), Options.Schema, ReplacesAll);
 
         static string Names(IEnumerable<string> columns) => string.Join(", ", columns) is { Length: > 0 } names ? names : "nothing";
     }

@@ -276,6 +276,11 @@ internal sealed class LakeSession : ILoadSession, IMovableLoadSession
             _outcome = Outcome.NotPublished;
             throw;
         }
+        catch (StoreRefusedException)
+        {
+            _outcome = Outcome.NotPublished;
+            throw;
+        }
         catch (Exception e)
         {
             // Also a cancellation: the request may have arrived.

@@ -25,20 +25,23 @@ internal static class LoadCommit
         return commit.ToBytes();
     }
 
-    /// <summary>Nothing, in the place of a commit of which no answer came. Where that was the first version it makes the table, as each table's first version must.</summary>
+    /// <summary>
+    /// Nothing, in the place of a commit of which no answer came. Where that was the first version it makes the table, as each table's first version must, with a mark by which the next load knows that no row
+    /// ever had these columns.
+    /// </summary>
     public static byte[] Fence(LakeLoad load, DeltaSnapshot table, Schema schema, Checkpoint lost, DateTimeOffset now)
     {
         var commit = new DeltaCommit(now);
         commit.DescribeFence(lost);
         if (table.Version < 0)
         {
-            DescribeTable(commit, load, table, schema);
+            DescribeTable(commit, load, table, schema, isFence: true);
         }
 
         return commit.ToBytes();
     }
 
-    private static void DescribeTable(DeltaCommit commit, LakeLoad load, DeltaSnapshot table, Schema schema)
+    private static void DescribeTable(DeltaCommit commit, LakeLoad load, DeltaSnapshot table, Schema schema, bool isFence = false)
     {
         var protocol = DeltaProtocol.For(table.Protocol, DeltaSchema.HasLocalTimestamps(schema));
         if (protocol != table.Protocol)
@@ -46,9 +49,9 @@ internal static class LoadCommit
             commit.Protocol(protocol);
         }
 
-        if (table.Schema is null || DeltaSchema.ToJson(table.Schema) != DeltaSchema.ToJson(schema) || !table.PartitionColumns.SequenceEqual(load.Layout.DeltaColumns))
+        if (table.LoadedSchema is null || DeltaSchema.ToJson(table.LoadedSchema) != DeltaSchema.ToJson(schema) || !table.PartitionColumns.SequenceEqual(load.Layout.DeltaColumns))
         {
-            commit.Metadata(table.Metadata, schema, load.Layout.DeltaColumns);
+            commit.Metadata(table.Metadata, schema, load.Layout.DeltaColumns, isFence);
         }
     }
 }

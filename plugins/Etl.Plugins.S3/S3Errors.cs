@@ -52,6 +52,9 @@ internal static class S3Errors
         _ => null,
     };
 
+    /// <summary>Whether the store answered that it does not do what was asked.</summary>
+    public static bool IsRefusal(Exception error) => error is EtlException { InnerException: AmazonS3Exception { StatusCode: >= HttpStatusCode.Ambiguous and < HttpStatusCode.InternalServerError } } && !IsTransient(error);
+
     private static SocketException? Socket(Exception error)
     {
         for (var e = error; e is not null; e = e.InnerException)

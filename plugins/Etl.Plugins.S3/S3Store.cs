@@ -21,13 +21,15 @@ public sealed class S3Store : IConnection, IObjectStore
     private readonly S3ConnectionOptions _options;
     private readonly string _prefix;
     private readonly Lazy<AmazonS3Client> _client;
+    private readonly Lazy<AmazonS3Client> _once;
 
     /// <summary>Makes the connection without I/O.</summary>
     public S3Store(S3ConnectionOptions options)
     {
         _options = options;
         _prefix = options.Prefix is "" or [.., '/'] ? options.Prefix : options.Prefix + "/";
-        _client = new(CreateClient);
+        _client = new(() => CreateClient(Retries));
+        _once = new(() => CreateClient(retries: 0));
     }
 
     /// <inheritdoc/>
@@ -96,31 +98,8 @@ public sealed class S3Store : IConnection, IObjectStore
             return false;
         }
 
-        for (var attempt = 1; ; attempt++)
-        {
-            using var stream = new MemoryStream(bytes, writable: false);
-            var request = Upload.Describe(_options, KeyOf(key), stream, Convert.ToBase64String(Md5(bytes)));
-            request.IfNoneMatch = _options.ConditionalPut ? "*" : null;
-            try
-            {
-                await Client.PutObjectAsync(request, cancel);
-                return true;
-            }
-            catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.PreconditionFailed)
-            {
-                // Perhaps by this very call, when its first answer was lost and it was sent again.
-                return await HoldsAsync(key, bytes, cancel);
-            }
-            catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.Conflict && attempt < Retries)
-            {
-                // Another write of the key is under way: who of the two was first is known when it has ended.
-                await Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.Next(50, 100) << attempt), cancel);
-            }
-            catch (Exception e) when (S3Errors.Of(e, _options, Display) is { } told)
-            {
-                throw told;
-            }
-        }
+        // What is there may be of this very call, when its first answer was lost and it was sent again.
+        return await ConditionalWrite.RunAsync(() => SendAsync(key, bytes, cancel), IsTransient, S3Errors.IsRefusal, Retries, cancel) || await HoldsAsync(key, bytes, cancel);
     }
 
     /// <inheritdoc/>
@@ -203,12 +182,43 @@ public sealed class S3Store : IConnection, IObjectStore
     /// <inheritdoc/>
     public ValueTask DisposeAsync()
     {
-        if (_client.IsValueCreated)
+        foreach (var client in new[] { _client, _once }.Where(c => c.IsValueCreated))
         {
-            Client.Dispose();
+            client.Value.Dispose();
         }
 
         return ValueTask.CompletedTask;
+    }
+
+    private async Task<bool> SendAsync(string key, byte[] bytes, CancellationToken cancel, bool isClockSet = false)
+    {
+        using var stream = new MemoryStream(bytes, writable: false);
+        var request = Upload.Describe(_options, KeyOf(key), stream, Convert.ToBase64String(Md5(bytes)));
+        request.IfNoneMatch = _options.ConditionalPut ? "*" : null;
+        try
+        {
+            await _once.Value.PutObjectAsync(request, cancel);
+            return true;
+        }
+        catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.PreconditionFailed)
+        {
+            return false;
+        }
+        catch (AmazonS3Exception e) when (e.ErrorCode == "RequestTimeTooSkewed" && !isClockSet)
+        {
+            // A client that asks again corrects this machine's clock by the store's, for others too.
+            await HeadAsync(key, cancel);
+            return await SendAsync(key, bytes, cancel, isClockSet: true);
+        }
+        catch (AmazonS3Exception e) when (!IsTransient(e))
+        {
+            throw S3Errors.Of(e, _options, Display) ?? new EtlException(
+                "ETL4596", FormattableString.Invariant($"{Display} refused a request ({(int)e.StatusCode} {e.ErrorCode})"), "Check whether a policy, a lock or a quota of the bucket forbids it; otherwise run again.", e);
+        }
+        catch (Exception e) when (S3Errors.Of(e, _options, Display) is { } told)
+        {
+            throw told;
+        }
     }
 
     // With the tag that the store gave the object.
@@ -279,17 +289,23 @@ public sealed class S3Store : IConnection, IObjectStore
         }
     }
 
-    private AmazonS3Client CreateClient()
+    private AmazonS3Client CreateClient(int retries)
     {
         var checksums = (_options.Checksums ?? (_options.Endpoint is null ? S3Checksums.WhenSupported : S3Checksums.WhenRequired)) == S3Checksums.WhenSupported;
         var config = new AmazonS3Config
         {
             RetryMode = RequestRetryMode.Standard,
-            MaxErrorRetry = Retries,
+            MaxErrorRetry = retries,
             RequestChecksumCalculation = checksums ? RequestChecksumCalculation.WHEN_SUPPORTED : RequestChecksumCalculation.WHEN_REQUIRED,
             ResponseChecksumValidation = checksums ? ResponseChecksumValidation.WHEN_SUPPORTED : ResponseChecksumValidation.WHEN_REQUIRED,
             ForcePathStyle = _options.PathStyle ?? _options.Endpoint is not null,
         };
+        if (retries == 0)
+        {
+            // These are made where a connection broke, and not counted among the retries.
+            config.MaxStaleConnectionRetries = 0;
+        }
+
         if (_options.Endpoint is { } endpoint)
         {
             config.ServiceURL = endpoint;

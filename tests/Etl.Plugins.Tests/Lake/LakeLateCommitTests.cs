@@ -1,3 +1,4 @@
+using Apache.Arrow.Types;
 using Etl.Contracts;
 using NUnit.Framework;
 
@@ -129,6 +130,51 @@ public class LakeLateCommitTests
         Assert.That(table.Read(), Is.EqualTo(LakeTable.Text([.. One, .. Two])));
         Assert.That(table.DataFiles(), Has.Count.EqualTo(3));
         Assert.That((await table.LoadAsync(Two)).Unchanged, Is.EqualTo(2));
+    }
+
+    /// <summary>Where a fence is all that a table is, no row ever had its columns.</summary>
+    public enum FenceOf
+    {
+        ARunThatEnded,
+        AProcessThatWasKilled,
+        AnotherRunMeanwhile,
+    }
+
+    [Test]
+    public async Task A_table_that_only_a_fence_made_takes_columns_and_partitions_of_the_next_load([Values] FenceOf fence, [Values(LoadMode.Upsert, LoadMode.Append, LoadMode.ReplacePartitions)] LoadMode mode)
+    {
+        var fencing = new LakeTable(LakeTable.Upsert()) { RunId = "gone", Key = new("test", "others", "lake") };
+        var table = new LakeTable(new() { Path = "orders", PartitionBy = "name", Mode = mode, Key = mode == LoadMode.Upsert ? ["code"] : [] }) { Elsewhere = fencing.Store, GoneRuns = ["gone"] };
+        var schema = TypedRows.Schema(("code", Int32Type.Default), ("name", StringType.Default), ("day", StringType.Default));
+        await using var early = fence == FenceOf.AnotherRunMeanwhile ? await table.OpenAsync(schema: schema) : null;
+        var session = await fencing.OpenAsync();
+        var next = await LoseAsync(fencing, session);
+        if (fence == FenceOf.AProcessThatWasKilled)
+        {
+            fencing.Store.AfterPutIfAbsent = _ => throw new IOException("killed");
+            await Assert.ThrowsAsync<IOException>(() => session.ResolveAsync(next, default).AsTask());
+            fencing.Store.AfterPutIfAbsent = _ => { };
+        }
+        else
+        {
+            Assert.That(await session.ResolveAsync(next, default), Is.False);
+            await session.DisposeAsync();
+        }
+
+        await using (var late = early ?? await table.OpenAsync(schema: schema))
+        {
+            using var batch = TypedRows.Batch(schema, [1L, "a", "Monday"], [2L, "b", null]);
+            await late.StageAsync(TypedRows.Stream(batch), default);
+            Assert.That((await late.PublishAsync(table.Next(late), default)).Inserted, Is.EqualTo(2));
+        }
+
+        await fencing.Store.ArriveAsync();
+        var folder = Path.Combine(fencing.Store.Folder, "orders");
+        Assert.That(DeltaLogChecker.Check(folder), Has.Count.EqualTo(2));
+        Assert.That(KernelReader.Rows($"select code, name, day from {KernelReader.Local(folder)} order by code"), Is.EqualTo(new[] { "1|a|Monday", "2|b|∅" }));
+        Assert.That(fencing.DataFiles(), Has.Count.EqualTo(2), "what the fenced run staged is gone");
+        // From now on the table is as it was loaded.
+        Assert.That((await ErrorText.ThrownAsync(() => fencing.LoadAsync(Two))).Code, Is.EqualTo("ETL4561"));
     }
 
     [Test]

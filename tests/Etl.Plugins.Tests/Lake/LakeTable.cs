@@ -16,6 +16,8 @@ internal sealed class LakeTable
 {
     public const string ByDay = "orders/{year}/{month}/{day}/";
 
+    private const string AllColumns = "id, day, note, amount";
+
     public static readonly RowSchema Orders = new(new Schema(
         [
             new Field("id", Int64Type.Default, false), new Field("day", Date32Type.Default, true), new Field("note", StringType.Default, true),
@@ -95,12 +97,22 @@ internal sealed class LakeTable
         Sources = new Dictionary<string, SourcePosition> { ["source"] = new("test/1", "here", new JsonObject { ["at"] = 1 }) },
     };
 
-    /// <summary>Checks the log and gives the rows, ordered, as DuckDB reads them from the files that the log names.</summary>
-    public string[] Read(string columns = "id, day, note, amount", string order = "all")
+    /// <summary>Checks the log and gives the rows, ordered, as DuckDB reads them from the files that the log names; all columns of an order also as delta-kernel-rs reads the table.</summary>
+    public string[] Read(string columns = AllColumns, string order = "all")
     {
-        var files = DeltaLogChecker.Check(Path.Combine(Store.Folder, "orders"), IsVacuumed);
-        return files.Count == 0 ? [] : Duck.Rows($"select {columns} from read_parquet([{string.Join(", ", files.Select(f => $"'{f.Replace("'", "''", StringComparison.Ordinal)}'"))}], union_by_name = true, hive_partitioning = false) order by {order}");
+        var folder = Path.Combine(Store.Folder, "orders");
+        var files = DeltaLogChecker.Check(folder, IsVacuumed);
+        var rows = files.Count == 0 ? [] : Duck.Rows($"select {columns} from read_parquet([{string.Join(", ", files.Select(f => $"'{f.Replace("'", "''", StringComparison.Ordinal)}'"))}], union_by_name = true, hive_partitioning = false) order by {order}");
+        if (columns == AllColumns)
+        {
+            Assert.That(KernelRows(KernelReader.Local(folder)), Is.EquivalentTo(rows));
+        }
+
+        return rows;
     }
+
+    /// <summary>The rows of orders in a table as <see cref="KernelReader"/> names it, written as <see cref="Read"/> does.</summary>
+    public static string[] KernelRows(string source) => KernelReader.Rows($"select id, formatDateTime(day, '%m/%d/%Y'), note, amount from {source}");
 
     /// <summary>Puts another text into an entry of the log, as another writer would have it.</summary>
     public async Task RewriteLogAsync(string old, string @new, long version = 0)

@@ -7,7 +7,7 @@ using NUnit.Framework;
 
 namespace Etl.Plugins.Tests;
 
-/// <summary>Rows as arrays of what a test writes down: long, double, bool, string, byte[], int (date), Int128 (decimal), null.</summary>
+/// <summary>Rows as arrays of what a test writes down: long, float, double, bool, string, byte[], int (date), Int128 (decimal), long?[] (list), null.</summary>
 internal static class TypedRows
 {
     public static readonly IArrowType Timestamp = new TimestampType(TimeUnit.Microsecond, (string?)null);
@@ -105,11 +105,16 @@ internal static class TypedRows
             case long v when column.Type is Int32Type or Int16Type or Int8Type or Int64Type: column.AppendInteger(v); break;
             case long v: column.Append(v); break;
             case int v: column.Append(v); break;
+            case float v: column.Append(v); break;
             case double v: column.Append(v); break;
             case bool v: column.Append(v); break;
             case string v: column.Append(v.AsSpan()); break;
             case byte[] v: column.Append(v.AsSpan()); break;
             case Int128 v: column.Append(v); break;
+            case long?[] items:
+                items.ToList().ForEach(i => Append(column.Items!, i));
+                column.EndList();
+                break;
             default: throw new NotSupportedException(value.GetType().Name);
         }
     }

@@ -1,0 +1,95 @@
+using System.Net.Http.Headers;
+using System.Xml.Linq;
+
+namespace Etl.Plugins.Gcs;
+
+/// <summary>Sends signed requests. What is no success is a <see cref="GcsAnswerException"/>; a lost connection, or no answer in time, an <see cref="HttpRequestException"/>.</summary>
+internal sealed class GcsClient(Uri endpoint, GoogSignature signature, int retries, TimeProvider time) : IDisposable
+{
+    private static readonly TimeSpan TimeToAnswer = TimeSpan.FromSeconds(100);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(20);
+
+    private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, ConnectTimeout = TimeSpan.FromSeconds(15), PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
+    {
+        Timeout = TimeToAnswer,
+    };
+
+    /// <summary>The answer, its body still to be read; the request is sent again where that may help.</summary>
+    public Task<HttpResponseMessage> SendAsync(GcsRequest request, CancellationToken cancel) => RetryAsync(() => SendOnceAsync(request, cancel), cancel);
+
+    /// <summary>The answer's XML. Where that says that a request failed after all, it is that error.</summary>
+    public Task<XElement> SendForXmlAsync(GcsRequest request, CancellationToken cancel) => RetryAsync(
+        async () =>
+        {
+            using var answer = await SendOnceAsync(request, cancel);
+            var body = await answer.Content.ReadAsStringAsync(cancel);
+            return GcsAnswerException.CodeIn(body) is { } code ? throw new GcsAnswerException(System.Net.HttpStatusCode.InternalServerError, code) : XElement.Parse(body);
+        },
+        cancel);
+
+    /// <summary>Sends it, and does not look at what comes back but for errors.</summary>
+    public async Task SendOffAsync(GcsRequest request, CancellationToken cancel) => (await SendAsync(request, cancel)).Dispose();
+
+    /// <summary>The answer to this one request.</summary>
+    public async Task<HttpResponseMessage> SendOnceAsync(GcsRequest request, CancellationToken cancel)
+    {
+        using var message = Describe(request);
+        HttpResponseMessage answer;
+        try
+        {
+            answer = await _http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancel);
+        }
+        catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
+        {
+            throw new HttpRequestException($"no answer came within {TimeToAnswer.TotalSeconds} seconds", e);
+        }
+
+        if (answer.IsSuccessStatusCode)
+        {
+            return answer;
+        }
+
+        using (answer)
+        {
+            throw await GcsAnswerException.OfAsync(answer, cancel);
+        }
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    private HttpRequestMessage Describe(GcsRequest request)
+    {
+        // Spelled as it is signed, which Uri would not keep by itself.
+        var query = request.CanonicalQuery;
+        var address = new Uri($"{endpoint.Scheme}://{endpoint.Authority}{request.Path}{(query.Length == 0 ? "" : "?")}{query}", new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
+        var message = new HttpRequestMessage(request.Method, address);
+        if (request.Body is { } body)
+        {
+            message.Content = new ReadOnlyMemoryContent(body);
+        }
+
+        foreach (var (name, value) in signature.Sign(request, endpoint.Authority, time.GetUtcNow()))
+        {
+            HttpHeaders headers = name.StartsWith("content-", StringComparison.Ordinal) ? message.Content!.Headers : message.Headers;
+            headers.TryAddWithoutValidation(name, value);
+        }
+
+        return message;
+    }
+
+    private async Task<T> RetryAsync<T>(Func<Task<T>> send, CancellationToken cancel)
+    {
+        for (var retry = 0; ; retry++)
+        {
+            try
+            {
+                return await send();
+            }
+            catch (Exception e) when (retry < retries && GcsErrors.IsTransient(e))
+            {
+                var pause = TimeSpan.FromMilliseconds(Random.Shared.Next(100, 200) << Math.Min(retry, 10));
+                await Task.Delay(pause < LongestPause ? pause : LongestPause, cancel);
+            }
+        }
+    }
+}
