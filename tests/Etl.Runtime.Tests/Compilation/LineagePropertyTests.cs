@@ -1,6 +1,5 @@
 using CsCheck;
 using Etl.DuckDb;
-using Etl.Runtime.Compilation.Lineage;
 using NUnit.Framework;
 
 namespace Etl.Runtime.Tests.Compilation;
