@@ -18,7 +18,7 @@ internal sealed class CopyOnWrite(DataFiles files, Schema schema, IReadOnlyList<
     private readonly Schema _keySchema = new(key.Select(schema.GetFieldByName), null);
     private readonly int[] _keyColumns = [.. key.Select(k => schema.GetFieldIndex(k))];
 
-    /// <summary>Decides over every file that can hold a staged key, and writes what has to be written. Nothing is visible yet.</summary>
+    /// <summary>Decides over every file that can hold a staged key, or over all where each key that lives was told, and writes what has to be written. Nothing is visible yet.</summary>
     public async ValueTask<TableChange> RunAsync(DeltaSnapshot table, IReadOnlyList<DataFile> staged, CancellationToken cancel)
     {
         index.Reset();
@@ -63,6 +63,11 @@ internal sealed class CopyOnWrite(DataFiles files, Schema schema, IReadOnlyList<
 
     private bool MayHold(ActiveFile file)
     {
+        if (index.Living is not null)
+        {
+            return true;
+        }
+
         var stats = file.Stats is null ? null : JsonNode.Parse(file.Stats);
         return index.Count > 0 && index.Ranges.All(range => DeltaStatistics.MayHold(stats, range));
     }
@@ -77,7 +82,7 @@ internal sealed class CopyOnWrite(DataFiles files, Schema schema, IReadOnlyList<
             using var keyBatch = await reader.ReadAsync(group, _keySchema, (f, c, n) => TableSchema.FillMissing(file, f, c, n), cancel);
             var keys = new UInt128[keyBatch.Length];
             index.Hasher.Hash([.. keyBatch.Arrays], keys);
-            if (!keys.Any(index.Contains))
+            if (!keys.Any(index.Decides))
             {
                 continue;
             }

@@ -25,16 +25,22 @@ internal enum StagedState : byte
 
 /// <summary>
 /// The keys staged in this epoch, by hash: about 60 bytes of memory for each. It finds keys that were staged twice, and decides at
-/// publish what becomes of each row of the table. Adding is thread-safe.
+/// publish what becomes of each row of the table. Adding is thread-safe. Where all keys that the source has were told too, at about 40 bytes
+/// for each, rows of other keys go.
 /// </summary>
 internal sealed class KeyIndex(IReadOnlyList<string> key)
 {
     private readonly Dictionary<UInt128, Entry> _entries = [];
     private readonly Lock _lock = new();
     private ColumnStatistics[]? _ranges;
+    private HashSet<UInt128>? _living;
+    private long _extra;
 
     /// <summary>Keys staged.</summary>
     public int Count => _entries.Count;
+
+    /// <summary>Keys that the source has; null where it was not asked for them.</summary>
+    public int? Living => _living?.Count;
 
     /// <summary>The hasher of keys and rows.</summary>
     public RowHasher Hasher { get; } = new();
@@ -70,9 +76,20 @@ internal sealed class KeyIndex(IReadOnlyList<string> key)
         }
     }
 
+    /// <summary>Adds keys that the source has; none tells that it may have none. Not thread-safe.</summary>
+    public void AddLiving(ReadOnlySpan<UInt128> keys)
+    {
+        _living ??= [];
+        foreach (var key in keys)
+        {
+            _living.Add(key);
+        }
+    }
+
     /// <summary>Forgets what was decided, to decide against another state of the table.</summary>
     public void Reset()
     {
+        _extra = 0;
         foreach (var hash in _entries.Keys)
         {
             ref var entry = ref CollectionsMarshal.GetValueRefOrNullRef(_entries, hash);
@@ -80,11 +97,11 @@ internal sealed class KeyIndex(IReadOnlyList<string> key)
         }
     }
 
-    /// <summary>Whether the key was staged. Safe while others decide, not while they add.</summary>
-    public bool Contains(UInt128 key) => _entries.ContainsKey(key);
+    /// <summary>Whether there is something to decide over a row of the key. Safe while others decide, not while they add.</summary>
+    public bool Decides(UInt128 key) => _entries.ContainsKey(key) || _living?.Contains(key) == false;
 
     /// <summary>
-    /// Decides over rows that the table holds: a row goes if its key was staged (replaced or deleted), and stays if not, or if the staged row is the
+    /// Decides over rows that the table holds: a row goes if its key was staged (replaced or deleted) or the source lacks it, and stays if not, or if the staged row is the
     /// same. Where the table holds several rows of a key, one stays at most. Gives the rows that stay. Thread-safe.
     /// </summary>
     public int[] Keep(ReadOnlySpan<UInt128> keys, ReadOnlySpan<UInt128> rows)
@@ -109,7 +126,9 @@ internal sealed class KeyIndex(IReadOnlyList<string> key)
         ref var entry = ref CollectionsMarshal.GetValueRefOrNullRef(_entries, key);
         if (System.Runtime.CompilerServices.Unsafe.IsNullRef(ref entry))
         {
-            return true;
+            var stays = _living?.Contains(key) != false;
+            _extra += stays ? 0 : 1;
+            return stays;
         }
 
         (entry.State, var keep) = entry.State switch
@@ -125,7 +144,7 @@ internal sealed class KeyIndex(IReadOnlyList<string> key)
     /// <summary>What was decided for a staged key.</summary>
     public StagedState StateOf(UInt128 key) => _entries[key].State;
 
-    /// <summary>How many keys are in each state, and the files that hold rows which the table holds already.</summary>
+    /// <summary>How many keys are in each state, deleted with those that the source lacks, and the files that hold rows which the table holds already.</summary>
     public (long Inserted, long Updated, long Deleted, long Unchanged, IReadOnlySet<int> FilesWithUnchanged) Summarize()
     {
         var counts = new long[Enum.GetValues<StagedState>().Length];
@@ -139,7 +158,7 @@ internal sealed class KeyIndex(IReadOnlyList<string> key)
             }
         }
 
-        return (counts[(int)StagedState.Upsert], counts[(int)StagedState.Updated], counts[(int)StagedState.Deleted], counts[(int)StagedState.Unchanged], files);
+        return (counts[(int)StagedState.Upsert], counts[(int)StagedState.Updated], counts[(int)StagedState.Deleted] + _extra, counts[(int)StagedState.Unchanged], files);
     }
 
     // File is -1 for a deletion, which is in no file.

@@ -8,7 +8,7 @@ namespace Etl.Plugins.Lake;
 /// One run's hold on a Delta table. Data files are written while staging, under names that the log does not know; the publish is one
 /// put-if-absent of the log's next version. That put is the fence as well: of two sessions that opened at the same version, one finds it taken.
 /// </summary>
-internal sealed class LakeSession : ILoadSession, IMovableLoadSession
+internal sealed class LakeSession : IReconcilingLoadSession, IMovableLoadSession
 {
     // How often a publish is tried again because other pipelines wrote to the table in between.
     private const int MostAttempts = 20;
@@ -21,6 +21,7 @@ internal sealed class LakeSession : ILoadSession, IMovableLoadSession
     private readonly DataFiles _files;
     private readonly PartitionedWriter _writer;
     private readonly StagedRows _rows;
+    private readonly KeyIndex? _index;
     private readonly ChangeDecision _decision;
     private readonly CancellationTokenSource _givenUp = new();
     private Task<IReadOnlyList<DataFile>>? _finishing;
@@ -36,7 +37,7 @@ internal sealed class LakeSession : ILoadSession, IMovableLoadSession
         Checkpoint = table.CheckpointOf(load.Request);
         Fence = (Checkpoint?.Fence ?? 0) + 1;
         string[] key = [.. load.Options.Key.Select(k => schema.Schema.FieldsList.First(f => string.Equals(f.Name, k, StringComparison.OrdinalIgnoreCase)).Name)];
-        var index = load.Options.Mode == LoadMode.Upsert ? new KeyIndex(key) : null;
+        _index = load.Options.Mode == LoadMode.Upsert ? new KeyIndex(key) : null;
         _writer = new PartitionedWriter(
             load.Layout,
             load.Layout.Column is null || load.Layout.IsByRunDate ? -1 : load.Request.Schema.Index(load.Layout.Column),
@@ -46,8 +47,8 @@ internal sealed class LakeSession : ILoadSession, IMovableLoadSession
             budget: Math.Max(16L << 20, context.MemoryBytes / 8),
             rowGroupBytes: Math.Clamp(context.MemoryBytes / 8, 16L << 20, ParquetFileWriter.RowGroupBytes),
             sendAtOnce: !load.MayDropStagedRows);
-        _rows = new StagedRows(load, schema.Schema, _writer, key, index);
-        _decision = new ChangeDecision(load, files, schema.Schema, key, index);
+        _rows = new StagedRows(load, schema.Schema, _writer, key, _index);
+        _decision = new ChangeDecision(load, files, schema.Schema, key, _index);
     }
 
     private enum Outcome
@@ -93,6 +94,24 @@ internal sealed class LakeSession : ILoadSession, IMovableLoadSession
     }
 
     /// <inheritdoc/>
+    public async ValueTask StageKeysAsync(IAsyncEnumerable<RecordBatch> keys, CancellationToken cancel)
+    {
+        _index!.AddLiving([]);
+        await foreach (var batch in keys.WithCancellation(cancel))
+        {
+            var hashes = new UInt128[batch.Length];
+            _index.Hasher.Hash([.. batch.Arrays], hashes);
+            _index.AddLiving(hashes);
+        }
+
+        _load.Request.FailPoint("lake.keys_staged");
+    }
+
+    /// <summary>Decides what would change. What it writes for that lies in the state folder, and goes with the session.</summary>
+    public async ValueTask<PublishResult> RehearseAsync(Checkpoint next, CancellationToken cancel) =>
+        (await _decision.DecideAsync(_table, await WrittenAsync(cancel), cancel)).Report(_load.Layout.Column is not null, null);
+
+    /// <inheritdoc/>
     public async ValueTask<PublishResult> PublishAsync(Checkpoint next, CancellationToken cancel)
     {
         if (next.N != (Checkpoint?.N ?? 0) + 1)
@@ -100,12 +119,7 @@ internal sealed class LakeSession : ILoadSession, IMovableLoadSession
             throw new InvalidOperationException($"epoch {next.N} does not follow {Checkpoint?.N ?? 0}");
         }
 
-        if (_load.ReplacesAll && _rows.Rows == 0 && !_load.Options.AllowEmpty && _table.Files.Count > 0)
-        {
-            throw new EtlException("ETL4562", $"there are no rows, and replacing would empty the table {_load.Layout.Root}", "If that is meant, set allow_empty: true.") { OptionPath = "allow_empty" };
-        }
-
-        var staged = await (_finishing ?? _writer.FinishAsync(cancel).AsTask()).WaitAsync(cancel);
+        var staged = await WrittenAsync(cancel);
         _load.Request.Step("encode what is buffered");
         _load.Request.FailPoint("lake.written");
         for (var attempt = 1; ; attempt++)
@@ -217,6 +231,15 @@ internal sealed class LakeSession : ILoadSession, IMovableLoadSession
             _files.Dispose();
             _givenUp.Dispose();
         }
+    }
+
+    // The files of the staged rows, all of them written. ETL4562.
+    private async ValueTask<IReadOnlyList<DataFile>> WrittenAsync(CancellationToken cancel)
+    {
+        var empties = _index?.Living == 0 || (_load.ReplacesAll && _rows.Rows == 0);
+        return empties && !_load.Options.AllowEmpty && _table.Files.Count > 0
+            ? throw new EtlException("ETL4562", $"there are no rows, and replacing would empty the table {_load.Layout.Root}", "If that is meant, set allow_empty: true.") { OptionPath = "allow_empty" }
+            : await (_finishing ?? _writer.FinishAsync(cancel).AsTask()).WaitAsync(cancel);
     }
 
     private async ValueTask DiscardAsync()

@@ -8,7 +8,6 @@ namespace Etl.EndToEnd.Tests;
 /// <summary>The quickstart with PostgreSQL at both ends, on the server of ETL_TEST_POSTGRES or one of its own.</summary>
 [Category("Integration")]
 [FixtureLifeCycle(LifeCycle.SingleInstance)]
-[NonParallelizable]
 public sealed partial class PostgresTests
 {
     private string? _cluster;

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using NUnit.Framework;
 
 namespace Etl.EndToEnd.Tests;
@@ -18,6 +19,8 @@ public sealed class RedshiftTests
             await shop.ChangeAsync(round);
         }
 
+        Assert.That(Regex.Replace(Told.By(await shop.Project.RunAsync("reconcile", "orders.yaml", "--stage", "warehouse"), shop.Project), @"redshift://\S+", "WAREHOUSE"), Is.EqualTo(
+            "error ETL4234 in stage warehouse: WAREHOUSE analytics.orders cannot be compared with its source\n    Tables of PostgreSQL, DuckDB, SQLite and the lake can: name such a load with --stage. --full-refresh loads any target anew."));
         Assert.That(shop.Warehouse.Heard.Count(s => s.StartsWith("COPY", StringComparison.Ordinal)), Is.GreaterThanOrEqualTo(3));
         Assert.That(Directory.GetDirectories(shop.Project.PathOf("mirror/orders/2026/03")).Select(Path.GetFileName).Order(StringComparer.Ordinal), Is.EqualTo(new[] { "01", "02", "03", "04", "05" }));
     }

@@ -23,7 +23,8 @@ public sealed class LoadedPlugins
     public void Load()
     {
         _folder = Directory.CreateTempSubdirectory("etl-model-plugins-");
-        var configuration = AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Release{Path.DirectorySeparatorChar}", StringComparison.Ordinal) ? "Release" : "Debug";
+        // bin/CONFIGURATION/FRAMEWORK/SYSTEM: the plugins of the same build.
+        var configuration = new DirectoryInfo(AppContext.BaseDirectory).Parent!.Parent!.Name;
         foreach (var plugin in Directory.GetDirectories(Path.Combine(Repository, "plugins"), "Etl.Plugins.*"))
         {
             var target = _folder.CreateSubdirectory(Path.GetFileName(plugin));

@@ -55,7 +55,7 @@ internal static class ReconcilePlanner
 
             if (hold.Session is not IReconcilingLoadSession session)
             {
-                throw new EtlException("ETL4234", $"{load.Plan.Target} cannot be compared with its source", "Tables of PostgreSQL, DuckDB and SQLite can: name such a load with --stage. --full-refresh loads any target anew.");
+                throw new EtlException("ETL4234", $"{load.Plan.Target} cannot be compared with its source", "Tables of PostgreSQL, DuckDB, SQLite and the lake can: name such a load with --stage. --full-refresh loads any target anew.");
             }
 
             if (session.Checkpoint is null)
