@@ -12,9 +12,12 @@ internal static unsafe partial class DuckNative
 {
     private const string Library = "duckdb";
 
-    // Two copies of the library on one file lose committed rows, so every user resolves it as DuckDB.NET does, from the host.
+    private static nint _library;
+
+    // Two copies of the library on one file lose committed rows, so every user resolves it as DuckDB.NET does, from the host. Each function asks when it is first called, and to look for
+    // the library takes a dozen attempts.
     static DuckNative() => NativeLibrary.SetDllImportResolver(typeof(DuckNative).Assembly, static (name, _, path) =>
-        name == Library ? NativeLibrary.Load(name, typeof(DuckDB.NET.Native.DuckDBDatabase).Assembly, path) : 0);
+        name != Library ? 0 : _library != 0 ? _library : _library = NativeLibrary.Load(name, typeof(DuckDB.NET.Native.DuckDBDatabase).Assembly, path));
 
     [StructLayout(LayoutKind.Sequential)]
     public struct Result
