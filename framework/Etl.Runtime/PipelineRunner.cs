@@ -45,6 +45,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
 
     private async Task<RunReport> RunAsync(PipelineRunRequest request, TaskCompletionSource<RunReport> hung, CancellationToken cancel)
     {
+        await using var opening = OfflineDatabase.OpenFor(request.File);
         var run = NewRun(request);
         var project = OpenProject(request.File, request.Environment, ref run, request.Date);
         var catalog = Plugins(project);
@@ -84,6 +85,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
     /// <summary>Compiles without connecting; throws <see cref="InvalidPipelineException"/> with all problems.</summary>
     public async Task<CompiledPipeline> CompileAsync(PipelineRunRequest request)
     {
+        await using var opening = OfflineDatabase.OpenFor(request.File);
         var run = NewRun(request);
         var project = OpenProject(request.File, request.Environment, ref run, request.Date);
         return await CompileAsync(request.File, project, run, Plugins(project), project.Settings.Memory, request);
@@ -174,7 +176,6 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
 
         var definition = PipelineReader.Read(file, project, run, bag);
         request.FailPoints.Hit("validating");
-        var opening = definition?.Stages.Any(s => s.Kind == StageKind.Transform) == true ? OfflineDatabase.PrepareAsync() : Task.CompletedTask;
         if (request.FailPoints.Warning is { } rehearsal)
         {
             bag.AddWarning(SourceSpan.Start(file), "ETL4390", rehearsal, "Unset it for real work.");
@@ -182,7 +183,6 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
 
         var factory = ComponentFactory.For(project, catalog, memory, time);
         var pipeline = definition is null ? null : await Compiler.CompileAsync(project, definition, factory, request.Redactor, request.Connects, bag);
-        await opening;
         if (pipeline is null)
         {
             planned?.RequireSameInputs();

@@ -66,8 +66,16 @@ internal sealed partial class EtlApp(TimeProvider time) : IEtlApp
         var files = paths.SelectMany(PipelineFiles).Distinct().ToList();
         var found = new List<Diagnostic>[files.Count];
 
-        // A pipeline compiles on its own; that its problems come in the files' order is all that they have in common.
-        await Parallel.ForAsync(0, files.Count, cancel, async (i, _) => found[i] = await ProblemsAsync(scope, files[i]));
+        // A pipeline compiles on its own; that its problems come in the files' order is all that they have in common. One alone waits for nobody.
+        if (files.Count == 1)
+        {
+            found[0] = await ProblemsAsync(scope, files[0]);
+        }
+        else
+        {
+            await Parallel.ForAsync(0, files.Count, cancel, async (i, _) => found[i] = await ProblemsAsync(scope, files[i]));
+        }
+
         return new ValidationResult(files, [.. found.SelectMany(d => d).Distinct()]);
     }
 
