@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Text.Json;
 using Etl.Contracts;
 using Etl.Runtime.Compilation;
@@ -25,7 +24,6 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
     private const int MostGoneRuns = 100;
 
     private readonly Dictionary<string, PluginCatalog> _catalogs = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<(string Folder, string? Environment), Lazy<Project>> _projects = new();
 
     /// <summary>Plugins that several runners of this process share, disposed by who scanned them; null: this one loads its own.</summary>
     internal PluginCatalog? Shared { get; init; }
@@ -83,11 +81,13 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
     }
 
     /// <summary>Compiles without connecting; throws <see cref="InvalidPipelineException"/> with all problems.</summary>
-    public async Task<CompiledPipeline> CompileAsync(PipelineRunRequest request)
+    /// <param name="request">What to compile.</param>
+    /// <param name="opened">The pipeline's project, for a caller that compiles several of it; null: it is opened.</param>
+    public async Task<CompiledPipeline> CompileAsync(PipelineRunRequest request, Project? opened = null)
     {
         await using var opening = OfflineDatabase.OpenFor(request.File);
         var run = NewRun(request);
-        var project = OpenProject(request.File, request.Environment, ref run, request.Date);
+        var project = OpenProject(request.File, request.Environment, ref run, request.Date, opened);
         return await CompileAsync(request.File, project, run, Plugins(project), project.Settings.Memory, request);
     }
 
@@ -323,10 +323,9 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
         return new RunContext(id, DateOnly.FromDateTime(now.UtcDateTime), now, request.Params);
     }
 
-    // Read once, as of the first pipeline of it that this compiles.
-    private Project OpenProject(string path, string? environment, ref RunContext run, DateOnly? date)
+    private static Project OpenProject(string path, string? environment, ref RunContext run, DateOnly? date, Project? opened = null)
     {
-        var project = _projects.GetOrAdd((ProjectReader.FolderOf(path), environment), static p => new(() => OpenProject(p.Folder, p.Environment))).Value;
+        var project = opened ?? OpenProject(path, environment);
         var zone = TimeZoneInfo.FindSystemTimeZoneById(project.Settings.TimeZone);
         run = run with { Date = date ?? DateOnly.FromDateTime(TimeZoneInfo.ConvertTime(run.StartedAt, zone).DateTime) };
         return project;

@@ -32,6 +32,20 @@ public sealed partial class CompilerTests
         Assert.That(result.Out + result.Error, Does.Contain(told));
     }
 
+    [TestCase("warning", 0)]
+    [TestCase("error", 2)]
+    [TestCase("off", 0)]
+    public async Task It_says_so_of_warnings_about_contracts_too(string level, int exit)
+    {
+        using var project = SmallShop.Project("duckdb");
+        project.Write("etl.yaml", $"checks: {{ ETL1066: {level} }}\n");
+        var contract = Directory.GetFiles(project.Folder, "*.contract.yaml").Order(StringComparer.Ordinal).First();
+        File.AppendAllText(contract, "statuz: active\n");
+        var result = await project.RunAsync("validate", "orders.yaml");
+        Assert.That(result.ExitCode, Is.EqualTo(exit), result.ToString());
+        Assert.That(result.Out + result.Error, level == "off" ? Does.Not.Contain("ETL1066") : Does.Contain($"{level} ETL1066"));
+    }
+
     [Test]
     public async Task It_tells_all_that_is_wrong_with_code_place_and_what_to_do()
     {

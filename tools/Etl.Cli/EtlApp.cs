@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using Etl.Contracts;
 using Etl.Runtime;
@@ -65,26 +66,28 @@ internal sealed partial class EtlApp(TimeProvider time) : IEtlApp
     {
         var files = paths.SelectMany(PipelineFiles).Distinct().ToList();
         var found = new List<Diagnostic>[files.Count];
+        var projects = new ConcurrentDictionary<string, Lazy<Project>>(StringComparer.Ordinal);
+        Lazy<Project> ProjectOf(string file) => projects.GetOrAdd(ProjectReader.FolderOf(file), folder => new(() => PipelineRunner.OpenProject(folder, EnvironmentOf(scope))));
 
-        // A pipeline compiles on its own; that its problems come in the files' order is all that they have in common. One alone waits for nobody.
+        // A pipeline compiles on its own; that its problems come in the files' order, and the project, is all that they have in common. One alone waits for nobody.
         if (files.Count == 1)
         {
-            found[0] = await ProblemsAsync(scope, files[0]);
+            found[0] = await ProblemsAsync(scope, files[0], ProjectOf(files[0]));
         }
         else
         {
-            await Parallel.ForAsync(0, files.Count, cancel, async (i, _) => found[i] = await ProblemsAsync(scope, files[i]));
+            await Parallel.ForAsync(0, files.Count, cancel, async (i, _) => found[i] = await ProblemsAsync(scope, files[i], ProjectOf(files[i])));
         }
 
         return new ValidationResult(files, [.. found.SelectMany(d => d).Distinct()]);
     }
 
-    private async ValueTask<List<Diagnostic>> ProblemsAsync(Scope scope, string file)
+    private async ValueTask<List<Diagnostic>> ProblemsAsync(Scope scope, string file, Lazy<Project> project)
     {
         var found = new List<Diagnostic>();
         try
         {
-            await using var compiled = await CompileAsync(scope, file, new Dictionary<string, string>(), null, found.AddRange);
+            await using var compiled = await CompileAsync(scope, file, new Dictionary<string, string>(), null, found.AddRange, project: project.Value);
             found.AddRange(PipelineTester.Check(compiled));
         }
         catch (InvalidPipelineException e)
@@ -309,10 +312,10 @@ internal sealed partial class EtlApp(TimeProvider time) : IEtlApp
             : new ComponentFactory(catalog, new PluginContext(here, Path.Combine(here, ".etl"), new ProjectSettings().Memory.Bytes, time));
     }
 
-    private Task<CompiledPipeline> CompileAsync(Scope scope, string file, IReadOnlyDictionary<string, string> parameters, DateOnly? date, Action<IReadOnlyList<Diagnostic>> warn, bool connects = false)
+    private Task<CompiledPipeline> CompileAsync(Scope scope, string file, IReadOnlyDictionary<string, string> parameters, DateOnly? date, Action<IReadOnlyList<Diagnostic>> warn, bool connects = false, Project? project = null)
     {
         var request = new PipelineRunRequest(file) { Environment = EnvironmentOf(scope), Params = parameters, Date = date, Warn = warn, Redactor = _redactor, Connects = connects };
-        return Runner(scope).CompileAsync(request);
+        return Runner(scope).CompileAsync(request, project);
     }
 
     private Scaffold Scaffold(Scope scope)

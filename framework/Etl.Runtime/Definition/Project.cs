@@ -21,7 +21,7 @@ public sealed record Project(string Folder, ProjectSettings Settings, IReadOnlyD
     /// <summary>What <c>${NAME}</c> is looked up in.</summary>
     public required EnvironmentVariables Variables { get; init; }
 
-    internal ContractFiles Contracts { get; } = new();
+    internal ContractFiles Contracts { get; } = new(Settings.Checks);
 
     /// <summary>
     /// A connection that something names; tells the bag when there is none, and what is wrong with its values. A variable that is

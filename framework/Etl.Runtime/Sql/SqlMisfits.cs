@@ -25,6 +25,9 @@ internal sealed class SqlMisfits
         "count", "count_star", "sum", "avg", "min", "max", "first", "last", "any_value",
     ];
 
+    // Without a call, these are functions that give a text.
+    private static readonly HashSet<string> Texts = ["user", "current_user", "session_user", "current_role", "current_catalog", "current_schema"];
+
     private readonly DuckConnection _connection;
     private readonly string _sql;
     private readonly byte[] _bytes;
@@ -56,7 +59,7 @@ internal sealed class SqlMisfits
 
     private static bool IsSuspect(JsonObject node) => Text(node, "class") switch
     {
-        null => IsUnknownTable(node) || MayBeText(node["where_clause"]) || MayBeText(node["having"]) || MayBeText(node["qualify"]) || MayBeText(node["condition"]),
+        null => Text(node, "type") == "RECURSIVE_CTE_NODE" || IsUnknownTable(node) || node.ContainsKey("using_columns") || MayBeText(node["where_clause"]) || MayBeText(node["having"]) || MayBeText(node["qualify"]) || MayBeText(node["condition"]),
         "CONSTANT" => (string?)node["value"]?["type"]?["id"] == "VARCHAR",
         // What a text is compared with is what it is cast to.
         "COMPARISON" => !IsNumber(node["left"]) && !IsNumber(node["right"]),
@@ -69,7 +72,8 @@ internal sealed class SqlMisfits
         "CONJUNCTION" => node["children"]!.AsArray().Any(MayBeText),
         "OPERATOR" => Text(node, "type") == "OPERATOR_NOT" && node["children"]!.AsArray().Any(MayBeText),
         "CASE" => node["case_checks"]!.AsArray().Any(c => MayBeText(c!["when_expr"])),
-        "COLUMN_REF" or "STAR" or "CAST" => false,
+        "COLUMN_REF" => node["column_names"] is JsonArray { Count: 1 } name && Texts.Contains(((string)name[0]!).ToLowerInvariant()),
+        "STAR" or "CAST" => false,
         _ => true,
     };
 
@@ -101,7 +105,9 @@ internal sealed class SqlMisfits
         if (Text(child, "expression_class") == "BOUND_CONSTANT")
         {
             var constant = child.GetProperty("value");
-            return Text(constant.GetProperty("type"), "id") == "VARCHAR" && Text(constant, "value") is { } value && Position(child) is { } at && !Fits(value, type)
+            // What is empty is left out, and so is the empty text.
+            var value = Text(constant, "value") ?? "";
+            return Text(constant.GetProperty("type"), "id") == "VARCHAR" && !IsTrue(constant, "is_null") && Position(child) is { } at && !Fits(value, type)
                 ? new(at, $"'{value}' is no {type}, and is compared or combined with one here", "Write a value of that type, or cast the other side to VARCHAR.")
                 : null;
         }

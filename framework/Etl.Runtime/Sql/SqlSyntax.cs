@@ -83,20 +83,40 @@ internal static partial class SqlSyntax
     // One that is ready for each thread that parses: to bind its call takes longer than to parse, and needs no table.
     private sealed class ParsingStatements(bool skipEmpty)
     {
-        private readonly ConcurrentBag<(DuckConnection Connection, DuckStatement Statement)> _free = [];
+        private readonly ConcurrentBag<Parser> _free = [];
 
         public byte[] Run(string sql)
         {
-            var parser = _free.TryTake(out var free) ? free : Create();
-            var json = parser.Connection.QueryUtf8(parser.Statement, new Dictionary<string, object> { ["sql"] = sql });
-            _free.Add(parser);
-            return json;
+            var parser = _free.TryTake(out var free) ? free : new Parser(skipEmpty);
+            try
+            {
+                var json = parser.Run(sql);
+                _free.Add(parser);
+                return json;
+            }
+            catch
+            {
+                parser.Dispose();
+                throw;
+            }
+        }
+    }
+
+    private sealed class Parser(bool skipEmpty) : IDisposable
+    {
+        private readonly DuckConnection _connection = OfflineDatabase.Connect();
+        private DuckStatement? _statement;
+
+        public byte[] Run(string sql)
+        {
+            _statement ??= _connection.Prepare($"SELECT json_serialize_sql($sql::VARCHAR, skip_null := true, skip_empty := {(skipEmpty ? "true" : "false")})::VARCHAR");
+            return _connection.QueryUtf8(_statement, new Dictionary<string, object> { ["sql"] = sql });
         }
 
-        private (DuckConnection Connection, DuckStatement Statement) Create()
+        public void Dispose()
         {
-            var connection = OfflineDatabase.Connect();
-            return (connection, connection.Prepare($"SELECT json_serialize_sql($sql::VARCHAR, skip_null := true, skip_empty := {(skipEmpty ? "true" : "false")})::VARCHAR"));
+            _statement?.Dispose();
+            _connection.Dispose();
         }
     }
 }

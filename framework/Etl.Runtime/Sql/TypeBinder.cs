@@ -13,6 +13,8 @@ internal sealed class TypeBinder : IDisposable
     // Not before it is needed: a pipeline that only moves rows opens no DuckDB.
     private DuckConnection? _connection;
 
+    private static readonly string[] OwnViews = ["pg_", "sqlite_", "duckdb_", "pragma_"];
+
     private readonly DuckRelations _inputs = new();
 
     private DuckConnection Connection => _connection ??= OfflineDatabase.Connect();
@@ -42,10 +44,10 @@ internal sealed class TypeBinder : IDisposable
     }
 
     /// <summary>The name that two columns of a query have; null for none. Within a larger query DuckDB would call the second one otherwise, without a word.</summary>
-    public string? NameOfTwo(string sql) => _inputs.While(() => Connection.ColumnNames(sql)).GroupBy(n => n, StringComparer.OrdinalIgnoreCase).FirstOrDefault(g => g.Count() > 1)?.Key;
+    public string? NameOfTwo(string sql) => Over(sql, () => Connection.ColumnNames(sql)).GroupBy(n => n, StringComparer.OrdinalIgnoreCase).FirstOrDefault(g => g.Count() > 1)?.Key;
 
     /// <summary>What binds in a query and cannot run.</summary>
-    public IReadOnlyList<SqlMisfit> MisfitsOf(string sql) => _inputs.While(() => SqlMisfits.Find(Connection, sql));
+    public IReadOnlyList<SqlMisfit> MisfitsOf(string sql) => Over(sql, () => SqlMisfits.Find(Connection, sql));
 
     /// <summary>Whether a text is a value of a type.</summary>
     public bool Holds(string text, string type) => Connection.QueryText($"SELECT TRY_CAST({SqlText.Literal(text)} AS {type})::VARCHAR") is not null;
@@ -69,32 +71,64 @@ internal sealed class TypeBinder : IDisposable
 
     public void Dispose() => _connection?.Dispose();
 
-    private IReadOnlyList<DuckColumn> Columns(string sql, IReadOnlyDictionary<string, object> parameters)
+    private IReadOnlyList<DuckColumn> Columns(string sql, IReadOnlyDictionary<string, object> parameters) => Over(sql, () => Describe(sql, parameters));
+
+    private T Over<T>(string sql, Func<T> bind)
     {
+        if (_inputs.Columns.Keys.Any(relation => MayBeAnother(relation, sql)))
+        {
+            return OverTables(bind);
+        }
+
         try
         {
-            return _inputs.While(() => Describe(sql, parameters));
+            return _inputs.While(bind);
         }
         catch (DuckException)
         {
-            // Of a name that is not there DuckDB says which tables are called nearly so, and for that it has to have them.
+            // Of a name that is not there DuckDB says which tables are called nearly so, and for that it has to have them. Only a table has a rowid, and a run has none.
+            OverTables(bind);
+            throw;
+        }
+    }
+
+    private T OverTables<T>(Func<T> bind)
+    {
+        try
+        {
             foreach (var (relation, columns) in _inputs.Columns)
             {
                 Connection.Execute($"CREATE OR REPLACE TEMP TABLE {SqlText.Quote(relation)} ({string.Join(", ", columns.Select(c => $"{SqlText.Quote(c.Name)} {c.Type}"))})");
             }
 
-            try
+            return bind();
+        }
+        finally
+        {
+            foreach (var relation in _inputs.Columns.Keys)
             {
-                return Describe(sql, parameters);
-            }
-            finally
-            {
-                foreach (var relation in _inputs.Columns.Keys)
-                {
-                    Connection.Execute($"DROP TABLE {SqlText.Quote(relation)}");
-                }
+                Connection.Execute($"DROP TABLE IF EXISTS temp.{SqlText.Quote(relation)}");
             }
         }
+    }
+
+    // DuckDB asks for a relation by its last name, also where a schema stands before it, which no input has; and does not ask for what it has a view of its own for.
+    private static bool MayBeAnother(string relation, string sql)
+    {
+        if (OwnViews.Any(prefix => relation.StartsWith(prefix, StringComparison.OrdinalIgnoreCase)))
+        {
+            return true;
+        }
+
+        for (var at = 0; (at = sql.IndexOf(relation, at, StringComparison.OrdinalIgnoreCase)) >= 0; at++)
+        {
+            if (sql.AsSpan(0, at).TrimEnd(" \t\r\n\"").EndsWith('.'))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     // With parameters the types are those of an execution with LIMIT 0, and it is the optimizer that makes nothing of that.

@@ -18,7 +18,7 @@ public sealed class SqlMisfitsTests
         "select i from t where exists (select 1 from t where {0})", "select (select max(i) from t where {0}) as n", "select i from t union all select i from t where {0}",
         "select i, i > 1 and ({0}) as n from t", "select list_filter([i], lambda x : {0}) as n from t", "select i from t order by case when {0} then 1 end", "select i from t limit (select count(*) from t where {0})",
         "select i from t semi join (select i as ui from u) on {0}", "select i from t where (i > 1) = ({0})", "select i from t where case when {0} then b else not b end",
-        "select bool_and({0}) as n from t", "select list_append([b], {0}) as n from t", "select max(i order by b = {0}) as n from t", "select first_value(b) over (order by {0}) as n from t", "select coalesce(b, {0}) as n from t", "select * from (pivot (select i, s, d from t where {0}) on s using count(*))", "from t select i where {0}",
+        "select bool_and({0}) as n from t", "select list_append([b], {0}) as n from t", "select max(i order by b = {0}) as n from t", "select first_value(b) over (order by {0}) as n from t", "select coalesce(b, {0}) as n from t", "select * from (pivot (select i, s, d from t where {0}) on s using count(*))", "from t select i where {0}", "with recursive c(v) as (select b from t union all select {0} from t, c) select v from c", "with recursive c(v) as (select {0} from t union all select b from t, c) select v from c",
         "select nullif(b, {0}) as n from t", "select case when i = 1 then b else {0} end as n from t", "select list_contains([b], {0}) as n from t", "select b from t union select {0} from t", "select greatest(b, {0}) as n from t",
         "select i from t where b in ({0})", "select case b when {0} then 1 end as n from t", "select lag(b, 1, {0}) over (order by i) as n from t", "select if(i > 1, b, {0}) as n from t", "select i from t where b between {0} and true",
         "select i from t where b in (select {0} from t)", "select i from t where {0} = any(select b from t)", "select b = {0} as n from t", "select {0} <> true as n from t", "select [b, {0}] as n from t", "select b and {0} as n from t",
@@ -29,7 +29,7 @@ public sealed class SqlMisfitsTests
     private static readonly string[] Conditions =
     [
         "s", "upper(s)", "s || s", "coalesce(s, s)", "case when b then s else s end", "cast(i as varchar)", "i::varchar", "(select max(us) from (select s as us from u))", "'x'", "nullif(s, s)", "[s][1]", "s[1:2]", "greatest(s, s)",
-        "i = 'abc'", "'abc' < i", "i in ('abc', 'def')", "i between 'a' and 'b'", "d = 'yesterday'", "d > '2024-02-30'", "b = 'perhaps'", "i + 'abc' > 1", "i = any(select 'abc')", "i is distinct from 'abc'",
+        "i = 'abc'", "i = ''", "d <> ''", "b = ''", "i + current_user > 1", "i > user", "''", "'abc' < i", "i in ('abc', 'def')", "i between 'a' and 'b'", "d = 'yesterday'", "d > '2024-02-30'", "b = 'perhaps'", "i + 'abc' > 1", "i = any(select 'abc')", "i is distinct from 'abc'",
         "i > 1", "s = s", "b", "not b", "s is null", "s is not null", "i in (1, 2)", "i not in (select i from u)", "s like s", "s in (select s from u)", "i between 1 and 2", "b and i > 1", "true", "d = current_date", "s = upper(s)",
     ];
 

@@ -46,6 +46,7 @@ internal sealed unsafe class DuckRelations
     /// <summary>What is bound meanwhile, on this thread, finds these.</summary>
     public T While<T>(Func<T> bind)
     {
+        var before = _current;
         _current = this;
         try
         {
@@ -53,14 +54,15 @@ internal sealed unsafe class DuckRelations
         }
         finally
         {
-            _current = null;
+            _current = before;
         }
     }
 
+    // Callbacks: an exception must not cross into native code, where it would end the process; a name that none is called by is DuckDB's to tell.
     [UnmanagedCallersOnly]
     private static void Replace(nint info, nint name, nint data)
     {
-        if (_current?._columns.ContainsKey(DuckNative.Text(name)) == true)
+        if (ColumnsOf(name).Count > 0)
         {
             DuckNative.duckdb_replacement_scan_set_function_name(info, Function);
             var value = DuckNative.duckdb_create_varchar(name);
@@ -75,15 +77,22 @@ internal sealed unsafe class DuckRelations
         var value = DuckNative.duckdb_bind_get_parameter(info, 0);
         var name = DuckNative.duckdb_get_varchar(value);
         DuckNative.duckdb_destroy_value(ref value);
-        foreach (var column in _current?._columns.GetValueOrDefault(DuckNative.Text(name)) ?? [])
+        var columns = ColumnsOf(name);
+        DuckNative.duckdb_free(name);
+        foreach (var column in columns)
         {
             var type = column.Type.Create();
             DuckNative.duckdb_bind_add_result_column(info, column.Name, type);
             DuckNative.duckdb_destroy_logical_type(ref type);
         }
 
-        DuckNative.duckdb_free(name);
+        if (columns.Count == 0)
+        {
+            DuckNative.duckdb_bind_set_error(info, "there is no such relation here");
+        }
     }
+
+    private static IReadOnlyList<DuckColumn> ColumnsOf(nint name) => _current?._columns.GetValueOrDefault(DuckNative.Text(name)) ?? [];
 
     [UnmanagedCallersOnly]
     private static void Init(nint info)
