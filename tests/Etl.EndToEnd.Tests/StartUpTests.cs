@@ -51,8 +51,8 @@ public sealed partial class StartUpTests
           - { id: copied, load: csv, from: orders, connection: files, with: { path: copied, mode: replace } }
         """;
 
-    [TestCase(430, "validate", "queried.yaml")]
-    [TestCase(1320, "run", "moved.yaml")]
+    [TestCase(358, "validate", "queried.yaml")]
+    [TestCase(1295, "run", "moved.yaml")]
     public async Task Methods_that_are_compiled_at_the_start(int most, params string[] command)
     {
         RequirePublished();
@@ -69,7 +69,7 @@ public sealed partial class StartUpTests
         Assert.That(compiled, Has.Count.InRange(1, most), $"{string.Join('\n', types)}\n{ToDo}");
     }
 
-    [TestCase(58, "validate", "queried.yaml")]
+    [TestCase(55, "validate", "queried.yaml")]
     [TestCase(73, "run", "moved.yaml")]
     public async Task Assemblies_that_are_loaded_at_the_start(int most, params string[] command)
     {
