@@ -61,8 +61,8 @@ internal static class GcsErrors
         return isOfNetwork;
     }
 
-    /// <summary>Whether the store answered that it does not do what was asked.</summary>
-    public static bool IsRefusal(Exception error) => error is EtlException { InnerException: GcsAnswerException { Status: >= HttpStatusCode.Ambiguous and < HttpStatusCode.InternalServerError } } && !IsTransient(error);
+    /// <summary>Whether the store answered that it does not do what was asked. An answer without a code of its own may be a proxy's, which may have passed the request on.</summary>
+    public static bool IsRefusal(Exception error) => error is EtlException { InnerException: GcsAnswerException { Code.Length: > 0, Status: >= HttpStatusCode.Ambiguous and < HttpStatusCode.InternalServerError } } && !IsTransient(error);
 
     /// <summary>The error that a person reads.</summary>
     public static EtlException Of(Exception error, GcsConnectionOptions options, string display) => error switch

@@ -68,6 +68,24 @@ public sealed class GcsLawsTests : RemoteStoreLaws
     }
 
     [Test]
+    public async Task After_a_proxys_page_the_outcome_of_a_commit_is_not_known()
+    {
+        await using var front = await ScriptedFront.StartAsync(_server.Endpoint);
+        await using var store = Behind(front);
+        front.AnswerByAPage(IsConditional, times: 1);
+        var table = new LakeTable(LakeTable.Upsert()) { Elsewhere = store };
+        await using (var session = await table.OpenAsync())
+        {
+            await LakeTable.StageAsync(session, [new Order(1, 1, "x", 1)]);
+            var next = table.Next(session);
+            await Assert.ThrowsAsync<CommitOutcomeUnknownException>(() => session.PublishAsync(next, default).AsTask());
+            Assert.That(await session.ResolveAsync(next, default), "it had arrived");
+        }
+
+        Assert.That((await table.Loader().VerifyAsync(deep: true, default)).Problems, Is.Empty, "its files are there");
+    }
+
+    [Test]
     public async Task What_may_pass_is_waited_out_and_a_lost_answer_found()
     {
         await using var front = await ScriptedFront.StartAsync(_server.Endpoint);

@@ -89,6 +89,24 @@ public sealed class RefusedCommitTests
     }
 
     [Test]
+    public async Task After_a_proxys_page_it_is_not_known()
+    {
+        _front.AnswerByAPage(IsConditional, times: 1);
+        await AssertUnknownAsync(_store);
+    }
+
+    [Test]
+    public async Task After_a_proxys_page_before_Azure_it_is_not_known()
+    {
+        await using var server = await AzuriteServer.StartAsync();
+        await server.Service.CreateBlobContainerAsync("lake");
+        await using var front = await ScriptedFront.StartAsync(server.Endpoint[..server.Endpoint.LastIndexOf('/')]);
+        await using var store = new AzureBlobStore(new AzureBlobOptions { Account = AzuriteServer.Account, AccountKey = AzuriteServer.Key, Container = "lake", Endpoint = $"{front.Endpoint}/{AzuriteServer.Account}" });
+        front.AnswerByAPage(IsConditional, times: 1);
+        await AssertUnknownAsync(store);
+    }
+
+    [Test]
     public async Task A_clock_that_is_wrong_is_set_and_the_commit_sent_again()
     {
         _front.Refuse(IsConditional, HttpStatusCode.Forbidden, "RequestTimeTooSkewed", times: 1);
@@ -109,6 +127,20 @@ public sealed class RefusedCommitTests
         Assert.That(await store.KeysAsync(""), Is.Empty);
         front.LoseAnswer(IsConditional, times: 1);
         Assert.That((await table.LoadAsync(Two)).Inserted, Is.EqualTo(2), "it is sent again, and finds itself");
+    }
+
+    private static async Task AssertUnknownAsync(IObjectStore store)
+    {
+        var table = new LakeTable(LakeTable.Upsert()) { Elsewhere = store };
+        await using (var session = await table.OpenAsync())
+        {
+            await LakeTable.StageAsync(session, Two);
+            var next = table.Next(session);
+            await Assert.ThrowsAsync<CommitOutcomeUnknownException>(() => session.PublishAsync(next, default).AsTask());
+            Assert.That(await session.ResolveAsync(next, default), "it had arrived");
+        }
+
+        Assert.That((await table.Loader().VerifyAsync(deep: true, default)).Problems, Is.Empty, "its files are there");
     }
 
     private async Task AssertRefusedAsync(PublishAs publish, string told, Func<Task> mendAsync)

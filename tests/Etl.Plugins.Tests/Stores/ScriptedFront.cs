@@ -59,6 +59,13 @@ internal sealed class ScriptedFront : IAsyncDisposable
         exchange.Abort();
     });
 
+    /// <summary>The next requests like this are passed on, and answered with a page that says no, as of a proxy that does not like the store's answer.</summary>
+    public void AnswerByAPage(Func<HttpRequest, bool> which, int times) => Add(which, times, async exchange =>
+    {
+        using var lost = await exchange.PassOnAsync();
+        await exchange.AnswerAsync(HttpStatusCode.Forbidden, "<html><head><title>403</title></head><body>Forbidden</body></html>", "text/html");
+    });
+
     /// <summary>A bit of the bodies of all requests like this is turned over on the way.</summary>
     public void Damage(Func<HttpRequest, bool> which) => Add(which, int.MaxValue, async exchange =>
     {
@@ -163,11 +170,11 @@ internal sealed class ScriptedFront : IAsyncDisposable
             }
         }
 
-        public async Task AnswerAsync(HttpStatusCode status, string xml)
+        public async Task AnswerAsync(HttpStatusCode status, string body, string type = "application/xml")
         {
             context.Response.StatusCode = (int)status;
-            context.Response.ContentType = "application/xml";
-            await context.Response.WriteAsync(xml);
+            context.Response.ContentType = type;
+            await context.Response.WriteAsync(body);
         }
     }
 }
