@@ -84,7 +84,7 @@ internal sealed class LakeCompactor(IObjectStore store, string root, DeltaLog lo
             // A commit of which nobody knows whether it arrived may name what was sent.
             if (outcomeIsKnown)
             {
-                await files.DeleteSentAsync(keep, CancellationToken.None);
+                await files.DeleteSentAsync(keep);
             }
         }
     }

@@ -263,7 +263,7 @@ internal sealed class LakeSession : IReconcilingLoadSession, IMovableLoadSession
         if (_outcome != Outcome.Unknown)
         {
             _load.Request.FailPoint("lake.cleaning");
-            await _files.DeleteSentAsync(_outcome == Outcome.Published ? _committed : [], CancellationToken.None);
+            await _files.DeleteSentAsync(_outcome == Outcome.Published ? _committed : []);
         }
     }
 
@@ -271,7 +271,7 @@ internal sealed class LakeSession : IReconcilingLoadSession, IMovableLoadSession
     {
         if (_load.Date is { } date && _outcome != Outcome.Unknown)
         {
-            await date.EndAsync(_outcome == Outcome.Published, CancellationToken.None);
+            await date.EndAsync(_outcome == Outcome.Published);
         }
     }
 

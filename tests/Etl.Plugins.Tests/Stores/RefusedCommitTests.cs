@@ -54,10 +54,12 @@ public sealed class RefusedCommitTests
         await AssertRefusedAsync(PublishAs.Log, told, () => Task.CompletedTask);
     }
 
-    [Test]
-    public async Task A_file_that_was_to_be_committed_is_gone()
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task A_file_that_was_to_be_committed_is_gone_at_once_or_with_the_next_publish(bool isDeletionRefused)
     {
         _front.Refuse(IsConditional, HttpStatusCode.Forbidden, "AccessDenied", times: 1);
+        _front.Refuse(request => isDeletionRefused && HttpMethods.IsDelete(request.Method), HttpStatusCode.BadRequest, "InvalidRequest", times: 1);
         var state = Path.Combine(TestContext.CurrentContext.WorkDirectory, Guid.NewGuid().ToString("N"));
         var loader = new CsvLoader(new() { Path = "out", Mode = FileLoadMode.Append }, _store, new PluginContext(state, state, 1 << 30, TimeProvider.System));
         loader.Describe(LakeTable.Orders);
@@ -68,7 +70,11 @@ public sealed class RefusedCommitTests
             Assert.That(Told(await ErrorText.ThrownAsync(async () => await session.PublishAsync(table.Next(session), default))), Is.EqualTo(NotPermitted));
         }
 
-        Assert.That(await _store.KeysAsync(""), Is.Empty);
+        Assert.That(await _store.KeysAsync(""), Has.Exactly(isDeletionRefused ? 1 : 0).EndsWith(".csv").And.Exactly(isDeletionRefused ? 1 : 0).Items);
+        await using var again = await loader.OpenAsync(new LoadRequest(table.Key, LakeTable.Orders, "run-2", false, "host:1", TimeSpan.FromMinutes(1), _ => { }), default);
+        await LakeTable.StageAsync(again, Two);
+        await again.PublishAsync(table.Next(again), default);
+        Assert.That(await _store.KeysAsync(""), Has.Exactly(1).EndsWith(".csv"));
     }
 
     [Test]
