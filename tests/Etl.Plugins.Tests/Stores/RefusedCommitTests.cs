@@ -78,6 +78,19 @@ public sealed class RefusedCommitTests
     }
 
     [Test]
+    public async Task Of_a_compaction()
+    {
+        var table = Table(PublishAs.Log);
+        await table.LoadAsync(Two);
+        await table.LoadAsync(Two);
+        var there = await _store.KeysAsync("");
+        _front.Refuse(IsConditional, HttpStatusCode.Forbidden, "AccessDenied", times: 1);
+        var error = await ErrorText.ThrownAsync(async () => await table.Loader().CompactAsync(new(false, false, _ => { }), default));
+        Assert.That((error.GetType(), Told(error)), Is.EqualTo((typeof(StoreRefusedException), NotPermitted)));
+        Assert.That(await _store.KeysAsync(""), Is.EqualTo(there), "what it had written is gone");
+    }
+
+    [Test]
     public async Task After_a_request_without_an_answer_it_is_not_known()
     {
         _front.LoseAnswer(IsConditional, times: 1);
