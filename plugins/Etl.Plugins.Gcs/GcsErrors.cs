@@ -16,9 +16,6 @@ internal sealed class GcsAnswerException(HttpStatusCode status, string? code) : 
     /// <summary>The store's name for it; null where the answer had no body, as to HEAD.</summary>
     public string? Code => code;
 
-    /// <summary>Of an answer that is no success.</summary>
-    public static async Task<GcsAnswerException> OfAsync(HttpResponseMessage answer, CancellationToken cancel) => new(answer.StatusCode, CodeIn(await answer.Content.ReadAsStringAsync(cancel)));
-
     /// <summary>The code in an error's XML; null in anything else.</summary>
     public static string? CodeIn(string body)
     {

@@ -66,6 +66,9 @@ internal sealed class ScriptedFront : IAsyncDisposable
         await exchange.AnswerAsync(HttpStatusCode.Forbidden, "<html><head><title>403</title></head><body>Forbidden</body></html>", "text/html");
     });
 
+    /// <summary>The next requests like this get half of their answer's body, and then nothing for as long as the client waits.</summary>
+    public void Stall(Func<HttpRequest, bool> which, int times) => Add(which, times, async exchange => await exchange.AnswerHalfAsync(await exchange.PassOnAsync()));
+
     /// <summary>A bit of the bodies of all requests like this is turned over on the way.</summary>
     public void Damage(Func<HttpRequest, bool> which) => Add(which, int.MaxValue, async exchange =>
     {
@@ -167,6 +170,18 @@ internal sealed class ScriptedFront : IAsyncDisposable
                 {
                     await answer.Content.CopyToAsync(context.Response.Body);
                 }
+            }
+        }
+
+        public async Task AnswerHalfAsync(HttpResponseMessage answer)
+        {
+            using (answer)
+            {
+                var whole = await answer.Content.ReadAsByteArrayAsync();
+                context.Response.ContentLength = whole.Length;
+                await context.Response.Body.WriteAsync(whole.AsMemory(0, whole.Length / 2));
+                await context.Response.Body.FlushAsync();
+                await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
 
