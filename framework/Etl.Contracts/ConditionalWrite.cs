@@ -14,7 +14,7 @@ public static class ConditionalWrite
     /// <param name="isRefused">Whether an error is the store's own word that it does not take the object; its code and its hint are those that a person reads.</param>
     /// <param name="retries">How often to send it again, with growing pauses.</param>
     /// <param name="cancel">Ends the pauses.</param>
-    /// <exception cref="StoreRefusedException">Every request was answered, the last one by a refusal: nothing was written, and nothing will be.</exception>
+    /// <exception cref="StoreRefusedException">The first request was refused: nothing was written, and nothing will be. A refusal of a later one is thrown as it is, as one before may have arrived or be on its way.</exception>
     public static async Task<bool> RunAsync(Func<Task<bool>> sendAsync, Func<Exception, bool> isTransient, Func<Exception, bool> isRefused, int retries, CancellationToken cancel)
     {
         for (var retry = 0; ; retry++)

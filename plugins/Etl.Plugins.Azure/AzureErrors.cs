@@ -30,8 +30,8 @@ internal static class AzureErrors
         return false;
     }
 
-    /// <summary>Whether the service answered that it does not do what was asked.</summary>
-    public static bool IsRefusal(Exception error) => error is EtlException { InnerException: { } inner } && Answers(inner).FirstOrDefault() is { Status: >= 300 and < 500 } answer && !IsTransient(answer);
+    /// <summary>Whether the service answered that it does not do what was asked. An answer without a code of its own may be a proxy's, which may have passed the request on.</summary>
+    public static bool IsRefusal(Exception error) => error is EtlException { InnerException: { } inner } && Answers(inner).FirstOrDefault() is { Status: >= 300 and < 500, ErrorCode.Length: > 0 } answer && !IsTransient(answer);
 
     /// <summary>The error that a person reads.</summary>
     public static EtlException Of(Exception error, AzureBlobOptions options, string display)

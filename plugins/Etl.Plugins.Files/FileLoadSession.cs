@@ -63,13 +63,13 @@ internal sealed class FileLoadSession(IObjectStore store, LoadFormat format, Fil
         var commit = new FileCommit(next, file, Replaces ? next.N : last?.From ?? 1, (Replaces ? 0 : last?.TotalRows ?? 0) + _rows);
         if (!await CommitAsync(commit, cancel) && !await ResolveAsync(next, cancel))
         {
-            throw await GiveUpAsync(file, string.Create(CultureInfo.InvariantCulture, $"another run has committed epoch {next.N} of {request.Key}"), cancel);
+            throw await GiveUpAsync(file, string.Create(CultureInfo.InvariantCulture, $"another run has committed epoch {next.N} of {request.Key}"));
         }
 
         // A move that was committed beside a first run has the number: what the run wrote is void.
         if (next.N == 1 && (await new FileCommitLog(store, options.Path, next.Key).ReadAsync(1, null, cancel))?.Checkpoint.BatchId != next.BatchId)
         {
-            throw await GiveUpAsync(file, $"{request.Key} goes on from a load that was moved to it meanwhile", cancel);
+            throw await GiveUpAsync(file, $"{request.Key} goes on from a load that was moved to it meanwhile");
         }
 
         request.FailPoint($"{format.Name}.after_commit");
@@ -127,7 +127,19 @@ internal sealed class FileLoadSession(IObjectStore store, LoadFormat format, Fil
         _turn.Dispose();
         if (_refused is not null)
         {
-            await store.DeleteAsync(_refused, CancellationToken.None);
+            await DeleteQuietlyAsync(_refused);
+        }
+    }
+
+    private async ValueTask DeleteQuietlyAsync(string file)
+    {
+        try
+        {
+            await store.DeleteAsync(file, CancellationToken.None);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // The error that the run ends with is the one to tell. A file that stays is of no epoch, and the next publish removes it.
         }
     }
 
@@ -160,11 +172,11 @@ internal sealed class FileLoadSession(IObjectStore store, LoadFormat format, Fil
         return key;
     }
 
-    private async ValueTask<FencedException> GiveUpAsync(string? file, string why, CancellationToken cancel)
+    private async ValueTask<FencedException> GiveUpAsync(string? file, string why)
     {
         if (file is not null)
         {
-            await store.DeleteAsync(file, cancel);
+            await DeleteQuietlyAsync(file);
         }
 
         return new FencedException(why);

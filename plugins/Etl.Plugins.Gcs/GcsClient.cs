@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.Http.Headers;
 using System.Xml.Linq;
 
@@ -6,13 +7,18 @@ namespace Etl.Plugins.Gcs;
 /// <summary>Sends signed requests. What is no success is a <see cref="GcsAnswerException"/>; a lost connection, or no answer in time, an <see cref="HttpRequestException"/>.</summary>
 internal sealed class GcsClient(Uri endpoint, GoogSignature signature, int retries, TimeProvider time) : IDisposable
 {
-    private static readonly TimeSpan TimeToAnswer = TimeSpan.FromSeconds(100);
+    // Of a line so slow that it is as good as lost.
+    private const int SlowestBytesPerSecond = 64 << 10;
+
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(20);
 
     private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, ConnectTimeout = TimeSpan.FromSeconds(15), PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
     {
-        Timeout = TimeToAnswer,
+        Timeout = Timeout.InfiniteTimeSpan,
     };
+
+    /// <summary>How long to wait for an answer once the request was sent, and for each next piece of its body.</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(100);
 
     /// <summary>The answer, its body still to be read; the request is sent again where that may help.</summary>
     public Task<HttpResponseMessage> SendAsync(GcsRequest request, CancellationToken cancel) => RetryAsync(() => SendOnceAsync(request, cancel), cancel);
@@ -22,7 +28,7 @@ internal sealed class GcsClient(Uri endpoint, GoogSignature signature, int retri
         async () =>
         {
             using var answer = await SendOnceAsync(request, cancel);
-            var body = await answer.Content.ReadAsStringAsync(cancel);
+            var body = await TextAsync(answer, cancel);
             return GcsAnswerException.CodeIn(body) is { } code ? throw new GcsAnswerException(System.Net.HttpStatusCode.InternalServerError, code) : XElement.Parse(body);
         },
         cancel);
@@ -34,14 +40,17 @@ internal sealed class GcsClient(Uri endpoint, GoogSignature signature, int retri
     public async Task<HttpResponseMessage> SendOnceAsync(GcsRequest request, CancellationToken cancel)
     {
         using var message = Describe(request);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var patience = Patience + TimeSpan.FromSeconds((request.Body?.Length ?? 0) / (double)SlowestBytesPerSecond);
+        limit.CancelAfter(patience);
         HttpResponseMessage answer;
         try
         {
-            answer = await _http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancel);
+            answer = await _http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, limit.Token);
         }
         catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
         {
-            throw new HttpRequestException($"no answer came within {TimeToAnswer.TotalSeconds} seconds", e);
+            throw new HttpRequestException(string.Create(CultureInfo.InvariantCulture, $"no answer came within {patience.TotalSeconds:F0} seconds"), e);
         }
 
         if (answer.IsSuccessStatusCode)
@@ -51,11 +60,27 @@ internal sealed class GcsClient(Uri endpoint, GoogSignature signature, int retri
 
         using (answer)
         {
-            throw await GcsAnswerException.OfAsync(answer, cancel);
+            throw new GcsAnswerException(answer.StatusCode, GcsAnswerException.CodeIn(await TextAsync(answer, cancel)));
         }
     }
 
+    /// <summary>An answer's body, to be disposed by the caller.</summary>
+    public async Task<Stream> BodyAsync(HttpResponseMessage answer, CancellationToken cancel) => new PatientStream(await answer.Content.ReadAsStreamAsync(cancel), Patience);
+
     public void Dispose() => _http.Dispose();
+
+    private async Task<string> TextAsync(HttpResponseMessage answer, CancellationToken cancel)
+    {
+        try
+        {
+            using var text = new StreamReader(await BodyAsync(answer, cancel));
+            return await text.ReadToEndAsync(cancel);
+        }
+        catch (IOException e)
+        {
+            throw new HttpRequestException(e.Message, e);
+        }
+    }
 
     private HttpRequestMessage Describe(GcsRequest request)
     {

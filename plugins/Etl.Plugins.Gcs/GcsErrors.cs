@@ -16,9 +16,6 @@ internal sealed class GcsAnswerException(HttpStatusCode status, string? code) : 
     /// <summary>The store's name for it; null where the answer had no body, as to HEAD.</summary>
     public string? Code => code;
 
-    /// <summary>Of an answer that is no success.</summary>
-    public static async Task<GcsAnswerException> OfAsync(HttpResponseMessage answer, CancellationToken cancel) => new(answer.StatusCode, CodeIn(await answer.Content.ReadAsStringAsync(cancel)));
-
     /// <summary>The code in an error's XML; null in anything else.</summary>
     public static string? CodeIn(string body)
     {
@@ -61,8 +58,8 @@ internal static class GcsErrors
         return isOfNetwork;
     }
 
-    /// <summary>Whether the store answered that it does not do what was asked.</summary>
-    public static bool IsRefusal(Exception error) => error is EtlException { InnerException: GcsAnswerException { Status: >= HttpStatusCode.Ambiguous and < HttpStatusCode.InternalServerError } } && !IsTransient(error);
+    /// <summary>Whether the store answered that it does not do what was asked. An answer without a code of its own may be a proxy's, which may have passed the request on.</summary>
+    public static bool IsRefusal(Exception error) => error is EtlException { InnerException: GcsAnswerException { Code.Length: > 0, Status: >= HttpStatusCode.Ambiguous and < HttpStatusCode.InternalServerError } } && !IsTransient(error);
 
     /// <summary>The error that a person reads.</summary>
     public static EtlException Of(Exception error, GcsConnectionOptions options, string display) => error switch

@@ -194,7 +194,7 @@ public sealed class GcsStore : IConnection, IObjectStore
         try
         {
             var answer = await IfThereAsync(() => Client.SendAsync(get, cancel));
-            return answer is null ? null : await answer.Content.ReadAsStreamAsync(cancel);
+            return answer is null ? null : await Client.BodyAsync(answer, cancel);
         }
         catch (EtlException e) when (e.InnerException is GcsAnswerException { Status: HttpStatusCode.RequestedRangeNotSatisfiable })
         {

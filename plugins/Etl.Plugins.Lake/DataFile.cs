@@ -159,8 +159,8 @@ internal sealed class DataFiles(IObjectStore store, string root, Schema schema, 
         EtlException Wrong(string what) => new("ETL4557", $"the data file {key} is not as the table's log says: {what}", "Files of a table are never changed. Restore it from a copy; nothing was published.");
     }
 
-    /// <summary>Deletes what was sent, except what is kept.</summary>
-    public async ValueTask DeleteSentAsync(IReadOnlySet<string> keep, CancellationToken cancel)
+    /// <summary>Deletes what was sent, except what is kept. A store's error is not thrown, as who cleans up has another one to tell: a file that stays is named nowhere, and goes with the next run or `etl lake vacuum`.</summary>
+    public async ValueTask DeleteSentAsync(IReadOnlySet<string> keep)
     {
         List<string> paths;
         lock (_lock)
@@ -170,7 +170,15 @@ internal sealed class DataFiles(IObjectStore store, string root, Schema schema, 
 
         foreach (var path in paths)
         {
-            await store.DeleteAsync(root + path, cancel);
+            try
+            {
+                await store.DeleteAsync(root + path, CancellationToken.None);
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                continue;
+            }
+
             lock (_lock)
             {
                 _sent.Remove(path);

@@ -31,8 +31,9 @@ internal sealed class DeltaSnapshot
     /// <summary>The table's columns; null before the first version.</summary>
     public Schema? Schema { get; private set; }
 
-    /// <summary>The columns that loads have to keep to; null where none was committed: before the first version, and where a fence is all that made the table.</summary>
-    public Schema? LoadedSchema => Metadata?["configuration"]?[DeltaCommit.FenceProperty] is null ? Schema : null;
+    /// <summary>The columns that loads have to keep to; null where none was committed: before the first version, and where a fence is all that made the table. Its mark may outlast that, in a table to
+    /// which another program has written since.</summary>
+    public Schema? LoadedSchema => _files.Count > 0 || Metadata?["configuration"]?[DeltaCommit.FenceProperty] is null ? Schema : null;
 
     /// <summary>The last <c>metaData</c> action; null before the first version.</summary>
     public JsonObject? Metadata { get; private set; }

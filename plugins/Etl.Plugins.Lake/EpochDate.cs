@@ -48,17 +48,26 @@ internal sealed class EpochDate
         }
         catch
         {
-            await EndAsync(isPublished: false, CancellationToken.None);
+            await EndAsync(isPublished: false);
             throw;
         }
     }
 
-    /// <summary>The attempt has ended; nobody needs the note when the epoch is published, or was given up by who began it.</summary>
-    public async ValueTask EndAsync(bool isPublished, CancellationToken cancel)
+    /// <summary>The attempt has ended; nobody needs the note when the epoch is published, or was given up by who began it. A note that the store keeps is as that of a run which was killed, and its error is not thrown.</summary>
+    public async ValueTask EndAsync(bool isPublished)
     {
-        if (isPublished || _isMine)
+        if (!isPublished && !_isMine)
         {
-            await _store.DeleteAsync(_key, cancel);
+            return;
+        }
+
+        try
+        {
+            await _store.DeleteAsync(_key, CancellationToken.None);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // What ended the attempt is what is told.
         }
     }
 

@@ -119,7 +119,7 @@ internal sealed class FolderSession : ILoadSession
                 await _writer.DisposeAsync();
                 if (_isPublished == false)
                 {
-                    await _files.DeleteSentAsync(new HashSet<string>(), CancellationToken.None);
+                    await _files.DeleteSentAsync(new HashSet<string>());
                 }
             }
             finally
@@ -137,7 +137,7 @@ internal sealed class FolderSession : ILoadSession
     {
         if (_load.Date is { } date && (_isPublished is not null || _isGivenUp))
         {
-            await date.EndAsync(_isPublished == true, CancellationToken.None);
+            await date.EndAsync(_isPublished == true);
         }
     }
 

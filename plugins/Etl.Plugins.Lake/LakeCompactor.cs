@@ -62,8 +62,18 @@ internal sealed class LakeCompactor(IObjectStore store, string root, DeltaLog lo
                 cancel.ThrowIfCancellationRequested();
                 outcomeIsKnown = false;
                 var version = table.Version + 1;
-                var mine = await CommitAsync(table, [.. kept.SelectMany(w => w.Group.Files)], added, cancel);
-                outcomeIsKnown = true;
+                bool mine;
+                try
+                {
+                    mine = await CommitAsync(table, [.. kept.SelectMany(w => w.Group.Files)], added, cancel);
+                    outcomeIsKnown = true;
+                }
+                catch (StoreRefusedException)
+                {
+                    outcomeIsKnown = true;
+                    throw;
+                }
+
                 if (mine)
                 {
                     keep.UnionWith(added.Select(f => f.RelativePath));
@@ -84,7 +94,7 @@ internal sealed class LakeCompactor(IObjectStore store, string root, DeltaLog lo
             // A commit of which nobody knows whether it arrived may name what was sent.
             if (outcomeIsKnown)
             {
-                await files.DeleteSentAsync(keep, CancellationToken.None);
+                await files.DeleteSentAsync(keep);
             }
         }
     }
@@ -165,7 +175,7 @@ internal sealed class LakeCompactor(IObjectStore store, string root, DeltaLog lo
             await log.AdvanceAsync(table, cancel);
             return added.Any(f => table.Names(f.RelativePath));
         }
-        catch (Exception e) when (e is not EtlException { Code: "ETL4553" })
+        catch (Exception e) when (e is not (StoreRefusedException or EtlException { Code: "ETL4553" }))
         {
             throw new EtlException(
                 "ETL4702", string.Create(CultureInfo.InvariantCulture, $"no answer came to the commit of version {table.Version + 1} of {Name}: {e.Message}"),

@@ -17,6 +17,15 @@ internal sealed record LakeLoad(ParquetLoaderOptions Options, LoadRequest Reques
     /// <summary>An upsert drops staged rows that the table holds already; its files are sent once that is known.</summary>
     public bool MayDropStagedRows => Options.Mode == LoadMode.Upsert && !ReplacesAll;
 
+    /// <summary>Of what takes rows away because this load did not bring them. ETL4564: another pipeline's stage loads into the table too, and nothing tells whose a row is.</summary>
+    public void RequireAlone(DeltaSnapshot table, string what)
+    {
+        if (table.OtherWriter(Request.Key) is { } other)
+        {
+            throw new EtlException("ETL4564", $"{what}: {other} loads into {Layout.Root} too", "Load into a table of its own, or into another folder. If the other one is gone for good, remove the table's folder.");
+        }
+    }
+
     /// <summary>The columns that the load's files have beside the table as it is. Throws where the two do not go together.</summary>
     public TableSchema SchemaOver(DeltaSnapshot table)
     {
@@ -32,9 +41,9 @@ internal sealed record LakeLoad(ParquetLoaderOptions Options, LoadRequest Reques
             throw new EtlException("ETL4561", "the table is append-only (delta.appendOnly) and the load would remove rows", "Use mode: append or changes, or change the table's configuration.") { OptionPath = "mode" };
         }
 
-        if (Request.FullRefresh && table.OtherWriter(Request.Key) is { } other)
+        if (Request.FullRefresh)
         {
-            throw new EtlException("ETL4564", $"a full refresh would remove rows of another pipeline: {other} loads into {Layout.Root} too", "Load into a table of its own, or into another folder. If the other one is gone for good, remove the table's folder.");
+            RequireAlone(table, "a full refresh would remove rows of another pipeline");
         }
 
         return TableSchema.Merge(table.LoadedSchema, TableSchema.OfInput(Request.Schema, Options.Mode, Layout), Options.Schema, ReplacesAll);

@@ -96,6 +96,7 @@ internal sealed class LakeSession : IReconcilingLoadSession, IMovableLoadSession
     /// <inheritdoc/>
     public async ValueTask StageKeysAsync(IAsyncEnumerable<RecordBatch> keys, CancellationToken cancel)
     {
+        RequireWholeTable();
         _index!.AddLiving([]);
         await foreach (var batch in keys.WithCancellation(cancel))
         {
@@ -108,8 +109,11 @@ internal sealed class LakeSession : IReconcilingLoadSession, IMovableLoadSession
     }
 
     /// <summary>Decides what would change. What it writes for that lies in the state folder, and goes with the session.</summary>
-    public async ValueTask<PublishResult> RehearseAsync(Checkpoint next, CancellationToken cancel) =>
-        (await _decision.DecideAsync(_table, await WrittenAsync(cancel), cancel)).Report(_load.Layout.Column is not null, null);
+    public async ValueTask<PublishResult> RehearseAsync(Checkpoint next, CancellationToken cancel)
+    {
+        RequireWholeTable();
+        return (await _decision.DecideAsync(_table, await WrittenAsync(cancel), cancel)).Report(_load.Layout.Column is not null, null);
+    }
 
     /// <inheritdoc/>
     public async ValueTask<PublishResult> PublishAsync(Checkpoint next, CancellationToken cancel)
@@ -149,6 +153,11 @@ internal sealed class LakeSession : IReconcilingLoadSession, IMovableLoadSession
             }
 
             RequireTurn();
+            if (_index?.Living is not null)
+            {
+                RequireWholeTable();
+            }
+
             var fits = DeltaSchema.ToJson(_load.SchemaOver(_table).Schema) == DeltaSchema.ToJson(_schema.Schema);
             if (attempt == MostAttempts || !fits)
             {
@@ -254,7 +263,7 @@ internal sealed class LakeSession : IReconcilingLoadSession, IMovableLoadSession
         if (_outcome != Outcome.Unknown)
         {
             _load.Request.FailPoint("lake.cleaning");
-            await _files.DeleteSentAsync(_outcome == Outcome.Published ? _committed : [], CancellationToken.None);
+            await _files.DeleteSentAsync(_outcome == Outcome.Published ? _committed : []);
         }
     }
 
@@ -262,9 +271,12 @@ internal sealed class LakeSession : IReconcilingLoadSession, IMovableLoadSession
     {
         if (_load.Date is { } date && _outcome != Outcome.Unknown)
         {
-            await date.EndAsync(_outcome == Outcome.Published, CancellationToken.None);
+            await date.EndAsync(_outcome == Outcome.Published);
         }
     }
+
+    // Rows whose keys the source does not have are extra only where no other pipeline brings rows.
+    private void RequireWholeTable() => _load.RequireAlone(_table, "a reconciliation would take rows of another pipeline for extra ones");
 
     // After others wrote to the table: none of them was another run of this load.
     private void RequireTurn()

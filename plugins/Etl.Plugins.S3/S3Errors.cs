@@ -52,8 +52,12 @@ internal static class S3Errors
         _ => null,
     };
 
-    /// <summary>Whether the store answered that it does not do what was asked.</summary>
-    public static bool IsRefusal(Exception error) => error is EtlException { InnerException: AmazonS3Exception { StatusCode: >= HttpStatusCode.Ambiguous and < HttpStatusCode.InternalServerError } } && !IsTransient(error);
+    /// <summary>Whether the store answered that it does not do what was asked. An answer without a code of its own may be a proxy's, which may have passed the request on.</summary>
+    public static bool IsRefusal(Exception error) =>
+        error is EtlException { InnerException: AmazonS3Exception { StatusCode: >= HttpStatusCode.Ambiguous and < HttpStatusCode.InternalServerError } answer } && HasCode(answer) && !IsTransient(error);
+
+    // Where there is none, the client makes one of the status.
+    private static bool HasCode(AmazonS3Exception answer) => !string.IsNullOrEmpty(answer.ErrorCode) && answer.ErrorCode != answer.StatusCode.ToString();
 
     private static SocketException? Socket(Exception error)
     {

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Text.Json.Nodes;
 using Etl.Contracts;
 using Etl.Runtime.Compilation;
@@ -103,11 +104,25 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
         }
     }
 
-    private async Task AttemptAsync(CancellationToken outer)
+    private async Task AttemptAsync(CancellationToken cancel)
     {
         _attempt++;
-        using var run = CancellationTokenSource.CreateLinkedTokenSource(outer);
         var holds = new List<LoadHold>();
+        var isDone = false;
+        try
+        {
+            await AttemptAsync(holds, cancel);
+            isDone = true;
+        }
+        finally
+        {
+            await CloseAsync(holds, isDone);
+        }
+    }
+
+    private async Task AttemptAsync(List<LoadHold> holds, CancellationToken outer)
+    {
+        using var run = CancellationTokenSource.CreateLinkedTokenSource(outer);
         LeaseKeeper? leases = null;
         try
         {
@@ -147,10 +162,18 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
             {
                 await leases.DisposeAsync();
             }
+        }
+    }
 
-            foreach (var hold in holds)
+    // Each of them, whatever becomes of another. What the attempt failed with before is what it ends with, and then what is met here is a warning.
+    private async Task CloseAsync(IReadOnlyList<LoadHold> holds, bool isDone)
+    {
+        ExceptionDispatchInfo? failure = null;
+        foreach (var hold in holds)
+        {
+            _loads.TryAdd(hold.Node.Id, ReportBuilder.NotPublished(hold.Node, hold.Session.Checkpoint, pipeline.Hidden));
+            try
             {
-                _loads.TryAdd(hold.Node.Id, ReportBuilder.NotPublished(hold.Node, hold.Session.Checkpoint, pipeline.Hidden));
                 await settings.Activity.DoAsync(hold.Node.Id, "close", async () =>
                 {
                     await hold.Session.DisposeAsync();
@@ -158,7 +181,17 @@ internal sealed class PipelineExecution(CompiledPipeline pipeline, RunSettings s
                 });
                 settings.FailPoints.Hit("target.closed");
             }
+            catch (Exception e) when (isDone && failure is null)
+            {
+                failure = ExceptionDispatchInfo.Capture(e);
+            }
+            catch (Exception e)
+            {
+                _warnings.Add($"the target of {hold.Node.Id} could not be closed: {RowMask.Message(pipeline.Hidden, e)}");
+            }
         }
+
+        failure?.Throw();
     }
 
     private async Task<IReadOnlyList<RoundPlan>> PlanAsync(IReadOnlyList<LoadHold> holds, CancellationToken cancel)

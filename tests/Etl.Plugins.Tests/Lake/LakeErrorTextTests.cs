@@ -120,6 +120,15 @@ public sealed partial class LakeErrorTextTests
             ETL4564: a full refresh would remove rows of another pipeline: test/orders/lake loads into orders/ too
               Load into a table of its own, or into another folder. If the other one is gone for good, remove the table's folder.
             """);
+        yield return Case("whose_rows_are_another_pipelines_too", LakeTable.Upsert(), async t =>
+        {
+            t.Key = Other;
+            await using var session = await t.OpenAsync();
+            await LakeTable.StageKeysAsync(session, One);
+        }, """
+            ETL4564: a reconciliation would take rows of another pipeline for extra ones: test/orders/lake loads into orders/ too
+              Load into a table of its own, or into another folder. If the other one is gone for good, remove the table's folder.
+            """);
         yield return Case("with_a_file_whose_partition_nobody_knows", Append with { Path = "orders/{year}/{month}", PartitionBy = "day", Mode = LoadMode.ReplacePartitions }, async t =>
         {
             await t.RewriteLogAsync("\"tags\":", "\"other\":");

@@ -100,6 +100,29 @@ public partial class LakeFaultTests
         Assert.That(table.Read(), Has.Length.EqualTo(2));
     }
 
+    [Test]
+    public async Task A_reconciliation_of_a_table_that_another_pipeline_feeds_from_then_on_is_refused()
+    {
+        var table = new LakeTable(LakeTable.Upsert());
+        await table.LoadAsync([Two[0]]);
+        await using var session = await table.OpenAsync();
+        var next = table.Next(session);
+        await LakeTable.StageAsync(session, [Two[0]]);
+        await LakeTable.StageKeysAsync(session, [Two[0]]);
+        var interfered = false;
+        table.Store.BeforePutIfAbsent = _ =>
+        {
+            if (!interfered)
+            {
+                interfered = true;
+                table.Key = Other;
+                table.LoadAsync([Two[1]]).GetAwaiter().GetResult();
+            }
+        };
+        Assert.That((await Assert.ThrowsAsync<EtlException>(() => session.PublishAsync(next, default).AsTask()))!.Code, Is.EqualTo("ETL4564"));
+        Assert.That(table.Read(), Is.EqualTo(LakeTable.Text(Two)), "the other one's row stays");
+    }
+
     [TestCase("lake.staged", false)]
     [TestCase("lake.before_commit", false)]
     [TestCase("lake.after_commit", true)]

@@ -178,6 +178,17 @@ public class LakeLateCommitTests
     }
 
     [Test]
+    public async Task A_fences_mark_on_a_table_with_files_is_not_believed()
+    {
+        var table = new LakeTable(LakeTable.Upsert());
+        await table.LoadAsync(Two);
+        await table.RewriteLogAsync("\"configuration\":{", "\"configuration\":{\"etl.fence\":\"true\"");
+        table.Options = LakeTable.Upsert("orders", null);
+        Assert.That((await ErrorText.ThrownAsync(() => table.LoadAsync([Two[0]]))).Code, Is.EqualTo("ETL4561"), "other partitions");
+        Assert.That(table.Read(), Is.EqualTo(LakeTable.Text(Two)));
+    }
+
+    [Test]
     public async Task A_store_that_cannot_shut_it_out_is_left_as_it_is()
     {
         var table = new LakeTable(LakeTable.Upsert());

@@ -90,7 +90,7 @@ public class LakeRunDateTests
             await using var session = await table.OpenAsync(failPoint: p => _ = p == point ? throw new IOException("no") : p);
             await LakeTable.StageAsync(session, Three);
             await session.PublishAsync(table.Next(session), default);
-        }, Throws.InstanceOf<IOException>().With.Message.StartsWith("refused"));
+        }, Throws.InstanceOf<IOException>().With.Message.EqualTo("no"), "what it ended with, and not what cleaning up met");
         Assert.That(Notes(table), Is.Empty);
     }
 

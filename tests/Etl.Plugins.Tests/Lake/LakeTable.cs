@@ -85,6 +85,10 @@ internal sealed class LakeTable
         await session.StageAsync(Batches(rows.Chunk(100), schema ?? Orders), default);
     }
 
+    /// <summary>As what the source has, for a reconciliation.</summary>
+    public static async Task StageKeysAsync(ILoadSession session, IEnumerable<Order> rows) =>
+        await ((IReconcilingLoadSession)session).StageKeysAsync(TypedRows.Stream(TypedRows.Batch(TypedRows.Schema(("id", Int64Type.Default)), [.. rows.Select(r => new object?[] { r.Id })])), default);
+
     public Checkpoint Next(ILoadSession session, string? batchId = null) => new()
     {
         Key = Key,

@@ -68,6 +68,24 @@ public sealed class GcsLawsTests : RemoteStoreLaws
     }
 
     [Test]
+    public async Task After_a_proxys_page_the_outcome_of_a_commit_is_not_known()
+    {
+        await using var front = await ScriptedFront.StartAsync(_server.Endpoint);
+        await using var store = Behind(front);
+        front.AnswerByAPage(IsConditional, times: 1);
+        var table = new LakeTable(LakeTable.Upsert()) { Elsewhere = store };
+        await using (var session = await table.OpenAsync())
+        {
+            await LakeTable.StageAsync(session, [new Order(1, 1, "x", 1)]);
+            var next = table.Next(session);
+            await Assert.ThrowsAsync<CommitOutcomeUnknownException>(() => session.PublishAsync(next, default).AsTask());
+            Assert.That(await session.ResolveAsync(next, default), "it had arrived");
+        }
+
+        Assert.That((await table.Loader().VerifyAsync(deep: true, default)).Problems, Is.Empty, "its files are there");
+    }
+
+    [Test]
     public async Task What_may_pass_is_waited_out_and_a_lost_answer_found()
     {
         await using var front = await ScriptedFront.StartAsync(_server.Endpoint);
@@ -87,6 +105,31 @@ public sealed class GcsLawsTests : RemoteStoreLaws
         front.Damage(r => r.Method == "PUT" && r.ContentLength > 500);
         Thrown<EtlException>(() => store.PutTextAsync("b", new string('b', 1_000)));
         Assert.That(await store.KeysAsync(""), Is.EqualTo(new[] { "a", "log/1" }));
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task A_body_that_stops_coming_is_a_lost_connection(bool isAsync)
+    {
+        await using var front = await ScriptedFront.StartAsync(_server.Endpoint);
+        using var client = new GcsClient(new Uri(front.Endpoint), new GoogSignature(GcsStandIn.AccessKey, GcsStandIn.SecretKey), 0, TimeProvider.System) { Patience = TimeSpan.FromSeconds(2) };
+        await using (var store = Behind(front))
+        {
+            await store.PutTextAsync("a", new string('a', 1_000));
+        }
+
+        front.Stall(request => HttpMethods.IsGet(request.Method), times: 1);
+        using var answer = await client.SendAsync(new(HttpMethod.Get, $"/{_bucket}/some%20folder/shop/a"), default);
+        await using var body = await client.BodyAsync(answer, default);
+        var bytes = new byte[1_000];
+        var error = Thrown<IOException>(async () =>
+        {
+            for (var at = 0; at < bytes.Length;)
+            {
+                at += isAsync ? await body.ReadAsync(bytes.AsMemory(at)) : body.Read(bytes, at, bytes.Length - at);
+            }
+        });
+        Assert.That((error.Message, GcsErrors.IsTransient(error)), Is.EqualTo(("nothing more of the answer came for 2 seconds", true)));
     }
 
     // The signature holds the host, so the front is what the client is told, and it passes on what was signed.

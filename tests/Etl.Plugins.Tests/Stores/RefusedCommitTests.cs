@@ -54,10 +54,12 @@ public sealed class RefusedCommitTests
         await AssertRefusedAsync(PublishAs.Log, told, () => Task.CompletedTask);
     }
 
-    [Test]
-    public async Task A_file_that_was_to_be_committed_is_gone()
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task A_file_that_was_to_be_committed_is_gone_at_once_or_with_the_next_publish(bool isDeletionRefused)
     {
         _front.Refuse(IsConditional, HttpStatusCode.Forbidden, "AccessDenied", times: 1);
+        _front.Refuse(request => isDeletionRefused && HttpMethods.IsDelete(request.Method), HttpStatusCode.BadRequest, "InvalidRequest", times: 1);
         var state = Path.Combine(TestContext.CurrentContext.WorkDirectory, Guid.NewGuid().ToString("N"));
         var loader = new CsvLoader(new() { Path = "out", Mode = FileLoadMode.Append }, _store, new PluginContext(state, state, 1 << 30, TimeProvider.System));
         loader.Describe(LakeTable.Orders);
@@ -68,7 +70,24 @@ public sealed class RefusedCommitTests
             Assert.That(Told(await ErrorText.ThrownAsync(async () => await session.PublishAsync(table.Next(session), default))), Is.EqualTo(NotPermitted));
         }
 
-        Assert.That(await _store.KeysAsync(""), Is.Empty);
+        Assert.That(await _store.KeysAsync(""), Has.Exactly(isDeletionRefused ? 1 : 0).EndsWith(".csv").And.Exactly(isDeletionRefused ? 1 : 0).Items);
+        await using var again = await loader.OpenAsync(new LoadRequest(table.Key, LakeTable.Orders, "run-2", false, "host:1", TimeSpan.FromMinutes(1), _ => { }), default);
+        await LakeTable.StageAsync(again, Two);
+        await again.PublishAsync(table.Next(again), default);
+        Assert.That(await _store.KeysAsync(""), Has.Exactly(1).EndsWith(".csv"));
+    }
+
+    [Test]
+    public async Task Of_a_compaction()
+    {
+        var table = Table(PublishAs.Log);
+        await table.LoadAsync(Two);
+        await table.LoadAsync(Two);
+        var there = await _store.KeysAsync("");
+        _front.Refuse(IsConditional, HttpStatusCode.Forbidden, "AccessDenied", times: 1);
+        var error = await ErrorText.ThrownAsync(async () => await table.Loader().CompactAsync(new(false, false, _ => { }), default));
+        Assert.That((error.GetType(), Told(error)), Is.EqualTo((typeof(StoreRefusedException), NotPermitted)));
+        Assert.That(await _store.KeysAsync(""), Is.EqualTo(there), "what it had written is gone");
     }
 
     [Test]
@@ -86,6 +105,24 @@ public sealed class RefusedCommitTests
         }
 
         Assert.That(LakeTable.KernelRows(KernelReader.OnS3(_bucket, "orders")), Is.EquivalentTo(LakeTable.Text(Two)));
+    }
+
+    [Test]
+    public async Task After_a_proxys_page_it_is_not_known()
+    {
+        _front.AnswerByAPage(IsConditional, times: 1);
+        await AssertUnknownAsync(_store);
+    }
+
+    [Test]
+    public async Task After_a_proxys_page_before_Azure_it_is_not_known()
+    {
+        await using var server = await AzuriteServer.StartAsync();
+        await server.Service.CreateBlobContainerAsync("lake");
+        await using var front = await ScriptedFront.StartAsync(server.Endpoint[..server.Endpoint.LastIndexOf('/')]);
+        await using var store = new AzureBlobStore(new AzureBlobOptions { Account = AzuriteServer.Account, AccountKey = AzuriteServer.Key, Container = "lake", Endpoint = $"{front.Endpoint}/{AzuriteServer.Account}" });
+        front.AnswerByAPage(IsConditional, times: 1);
+        await AssertUnknownAsync(store);
     }
 
     [Test]
@@ -109,6 +146,20 @@ public sealed class RefusedCommitTests
         Assert.That(await store.KeysAsync(""), Is.Empty);
         front.LoseAnswer(IsConditional, times: 1);
         Assert.That((await table.LoadAsync(Two)).Inserted, Is.EqualTo(2), "it is sent again, and finds itself");
+    }
+
+    private static async Task AssertUnknownAsync(IObjectStore store)
+    {
+        var table = new LakeTable(LakeTable.Upsert()) { Elsewhere = store };
+        await using (var session = await table.OpenAsync())
+        {
+            await LakeTable.StageAsync(session, Two);
+            var next = table.Next(session);
+            await Assert.ThrowsAsync<CommitOutcomeUnknownException>(() => session.PublishAsync(next, default).AsTask());
+            Assert.That(await session.ResolveAsync(next, default), "it had arrived");
+        }
+
+        Assert.That((await table.Loader().VerifyAsync(deep: true, default)).Problems, Is.Empty, "its files are there");
     }
 
     private async Task AssertRefusedAsync(PublishAs publish, string told, Func<Task> mendAsync)

@@ -59,6 +59,16 @@ internal sealed class ScriptedFront : IAsyncDisposable
         exchange.Abort();
     });
 
+    /// <summary>The next requests like this are passed on, and answered with a page that says no, as of a proxy that does not like the store's answer.</summary>
+    public void AnswerByAPage(Func<HttpRequest, bool> which, int times) => Add(which, times, async exchange =>
+    {
+        using var lost = await exchange.PassOnAsync();
+        await exchange.AnswerAsync(HttpStatusCode.Forbidden, "<html><head><title>403</title></head><body>Forbidden</body></html>", "text/html");
+    });
+
+    /// <summary>The next requests like this get half of their answer's body, and then nothing for as long as the client waits.</summary>
+    public void Stall(Func<HttpRequest, bool> which, int times) => Add(which, times, async exchange => await exchange.AnswerHalfAsync(await exchange.PassOnAsync()));
+
     /// <summary>A bit of the bodies of all requests like this is turned over on the way.</summary>
     public void Damage(Func<HttpRequest, bool> which) => Add(which, int.MaxValue, async exchange =>
     {
@@ -163,11 +173,23 @@ internal sealed class ScriptedFront : IAsyncDisposable
             }
         }
 
-        public async Task AnswerAsync(HttpStatusCode status, string xml)
+        public async Task AnswerHalfAsync(HttpResponseMessage answer)
+        {
+            using (answer)
+            {
+                var whole = await answer.Content.ReadAsByteArrayAsync();
+                context.Response.ContentLength = whole.Length;
+                await context.Response.Body.WriteAsync(whole.AsMemory(0, whole.Length / 2));
+                await context.Response.Body.FlushAsync();
+                await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+
+        public async Task AnswerAsync(HttpStatusCode status, string body, string type = "application/xml")
         {
             context.Response.StatusCode = (int)status;
-            context.Response.ContentType = "application/xml";
-            await context.Response.WriteAsync(xml);
+            context.Response.ContentType = type;
+            await context.Response.WriteAsync(body);
         }
     }
 }
