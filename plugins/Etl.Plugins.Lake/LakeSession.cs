@@ -307,9 +307,15 @@ internal sealed class LakeSession : IReconcilingLoadSession, IMovableLoadSession
         }
         catch (EtlException e) when (e.Code == "ETL4553")
         {
-            // The version holds what this program does not read, so it is not ours.
-            _outcome = Outcome.NotPublished;
-            throw;
+            // A version holds what this program does not read: the one that was tried, which so is not ours, or one that came after ours.
+            var mine = _table.HasBatch(next.Key, next.BatchId);
+            _outcome = mine ? Outcome.Published : Outcome.NotPublished;
+            if (!mine)
+            {
+                throw;
+            }
+
+            return true;
         }
         catch (StoreRefusedException)
         {

@@ -37,6 +37,22 @@ public partial class LakeFaultTests
     }
 
     [Test]
+    public async Task And_also_where_another_program_wrote_behind_it_what_is_not_understood()
+    {
+        var table = new LakeTable(LakeTable.Upsert());
+        table.Store.PutsTwice = true;
+        table.Store.AfterPutIfAbsent = key =>
+        {
+            if (key.EndsWith("00000000000000000000.json", StringComparison.Ordinal))
+            {
+                File.WriteAllText(Path.Combine(table.Store.Folder, key.Replace("0.json", "1.json", StringComparison.Ordinal)), """{"protocol":{"minReaderVersion":2,"minWriterVersion":5}}""" + "\n");
+            }
+        };
+        Assert.That((await table.LoadAsync(Two)).Inserted, Is.EqualTo(2));
+        Assert.That(table.DataFiles(), Has.Count.EqualTo(2), "those of the version that is committed");
+    }
+
+    [Test]
     public async Task Of_two_runs_of_a_pipeline_the_later_to_publish_is_fenced()
     {
         var table = new LakeTable(LakeTable.Upsert());
