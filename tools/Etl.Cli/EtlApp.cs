@@ -73,6 +73,7 @@ internal sealed partial class EtlApp(TimeProvider time) : IEtlApp
         if (files.Count == 1)
         {
             found[0] = await ProblemsAsync(scope, files[0], ProjectOf(files[0]));
+            cancel.ThrowIfCancellationRequested();
         }
         else
         {

@@ -38,7 +38,7 @@ internal sealed class SqlMisfits
     private SqlMisfits(DuckConnection connection, string sql) => (_connection, _sql, _bytes) = (connection, sql, Encoding.UTF8.GetBytes(sql));
 
     /// <summary>
-    /// Whether a query can have any, by its syntax alone: it has a text that may be cast, or a condition that is no comparison. A plan costs twice what a syntax tree does, and few
+    /// Whether a query can have any, by its syntax alone: it has a text that may be cast, or a condition that is no comparison with a number. A plan costs twice what a syntax tree does, and few
     /// queries need one.
     /// </summary>
     /// <param name="tree">Of <see cref="SqlSyntax.Parse"/>; null, where there is none, can.</param>
@@ -59,7 +59,8 @@ internal sealed class SqlMisfits
 
     private static bool IsSuspect(JsonObject node) => Text(node, "class") switch
     {
-        null => Text(node, "type") == "RECURSIVE_CTE_NODE" || IsUnknownTable(node) || node.ContainsKey("using_columns") || MayBeText(node["where_clause"]) || MayBeText(node["having"]) || MayBeText(node["qualify"]) || MayBeText(node["condition"]),
+        null => IsUnknownTable(node) || Text(node, "type") == "RECURSIVE_CTE_NODE" || node.ContainsKey("using_columns")
+            || MayBeText(node["where_clause"]) || MayBeText(node["having"]) || MayBeText(node["qualify"]) || MayBeText(node["condition"]),
         "CONSTANT" => (string?)node["value"]?["type"]?["id"] == "VARCHAR",
         // What a text is compared with is what it is cast to.
         "COMPARISON" => !IsNumber(node["left"]) && !IsNumber(node["right"]),
