@@ -77,8 +77,7 @@ public sealed class AzureBlobStore : IConnection, IObjectStore
             }
         }
 
-        // What is there may be of this very call, when its first answer was lost and it was sent again.
-        return await ConditionalWrite.RunAsync(() => AskAsync(SendAsync), IsTransient, AzureErrors.IsRefusal, _options.Retries, cancel) || await AskAsync(() => HoldsAsync(Blob(key), content, cancel));
+        return await ConditionalWrite.RunAsync(this, key, content, () => AskAsync(SendAsync), IsTransient, AzureErrors.IsRefusal, _options.Retries, cancel);
     }
 
     /// <inheritdoc/>
@@ -166,12 +165,6 @@ public sealed class AzureBlobStore : IConnection, IObjectStore
                 return Stream.Null;
             }
         }));
-    }
-
-    private static async Task<bool> HoldsAsync(BlockBlobClient blob, ReadOnlyMemory<byte> content, CancellationToken cancel)
-    {
-        var there = await IfThereAsync(async () => (await blob.DownloadContentAsync(cancel)).Value.Content);
-        return there?.ToMemory().Span.SequenceEqual(content.Span) == true;
     }
 
     private async Task<T> AskAsync<T>(Func<Task<T>> ask)

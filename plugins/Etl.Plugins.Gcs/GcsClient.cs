@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net.Http.Headers;
 using System.Xml.Linq;
+using Etl.Contracts;
 
 namespace Etl.Plugins.Gcs;
 
@@ -112,8 +113,7 @@ internal sealed class GcsClient(Uri endpoint, GoogSignature signature, int retri
             }
             catch (Exception e) when (retry < retries && GcsErrors.IsTransient(e))
             {
-                var pause = TimeSpan.FromMilliseconds(Random.Shared.Next(100, 200) << Math.Min(retry, 10));
-                await Task.Delay(pause < LongestPause ? pause : LongestPause, cancel);
+                await RetryPause.WaitAsync(retry, LongestPause, cancel);
             }
         }
     }

@@ -78,8 +78,7 @@ public sealed class GcsStore : IConnection, IObjectStore
             }
         }
 
-        // What is there may be of this very call, when its first answer was lost and it was sent again.
-        return await ConditionalWrite.RunAsync(() => AskAsync(SendAsync), IsTransient, GcsErrors.IsRefusal, _options.Retries, cancel) || await HoldsAsync(key, content, cancel);
+        return await ConditionalWrite.RunAsync(this, key, content, () => AskAsync(SendAsync), IsTransient, GcsErrors.IsRefusal, _options.Retries, cancel);
     }
 
     /// <inheritdoc/>
@@ -200,19 +199,6 @@ public sealed class GcsStore : IConnection, IObjectStore
         {
             return Stream.Null;
         }
-    }
-
-    private async Task<bool> HoldsAsync(string key, ReadOnlyMemory<byte> bytes, CancellationToken cancel)
-    {
-        await using var stream = await GetAsync(key, cancel);
-        if (stream is null)
-        {
-            return false;
-        }
-
-        using var there = new MemoryStream();
-        await stream.CopyToAsync(there, cancel);
-        return there.ToArray().AsSpan().SequenceEqual(bytes.Span);
     }
 
     private GcsRequest List(string prefix, string? next, string? most = null) => new(HttpMethod.Get, _bucket)

@@ -98,8 +98,7 @@ public sealed class S3Store : IConnection, IObjectStore
             return false;
         }
 
-        // What is there may be of this very call, when its first answer was lost and it was sent again.
-        return await ConditionalWrite.RunAsync(() => SendAsync(key, bytes, cancel), IsTransient, S3Errors.IsRefusal, Retries, cancel) || await HoldsAsync(key, bytes, cancel);
+        return await ConditionalWrite.RunAsync(this, key, bytes, () => SendAsync(key, bytes, cancel), IsTransient, S3Errors.IsRefusal, Retries, cancel);
     }
 
     /// <inheritdoc/>
@@ -257,19 +256,6 @@ public sealed class S3Store : IConnection, IObjectStore
         {
             return Stream.Null;
         }
-    }
-
-    private async ValueTask<bool> HoldsAsync(string key, byte[] bytes, CancellationToken cancel)
-    {
-        await using var stream = await GetAsync(key, cancel);
-        if (stream is null)
-        {
-            return false;
-        }
-
-        using var there = new MemoryStream();
-        await stream.CopyToAsync(there, cancel);
-        return there.ToArray().AsSpan().SequenceEqual(bytes);
     }
 
     private string KeyOf(string key) => _prefix + string.Join('/', ObjectKey.Split(key));
