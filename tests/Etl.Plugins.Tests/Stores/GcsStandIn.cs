@@ -8,10 +8,8 @@ using Amazon.S3;
 using Amazon.S3.Model;
 using Etl.EndToEnd.Tests;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.Extensions.Logging;
 
 namespace Etl.Plugins.Tests.Stores;
 
@@ -34,14 +32,7 @@ internal sealed partial class GcsStandIn : IAsyncDisposable
         RequestChecksumCalculation = Amazon.Runtime.RequestChecksumCalculation.WHEN_REQUIRED, ResponseChecksumValidation = Amazon.Runtime.ResponseChecksumValidation.WHEN_REQUIRED,
     });
 
-    private GcsStandIn()
-    {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.UseUrls("http://127.0.0.1:0").ConfigureKestrel(k => k.Limits.MaxRequestBodySize = null);
-        _server = builder.Build();
-        _server.Run(AnswerAsync);
-    }
+    private GcsStandIn() => _server = LocalServer.Create(AnswerAsync);
 
     public string Endpoint => _server.Urls.Single();
 

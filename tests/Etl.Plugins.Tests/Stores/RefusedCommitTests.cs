@@ -4,7 +4,6 @@ using Etl.EndToEnd.Tests;
 using Etl.Plugins.Azure;
 using Etl.Plugins.Files;
 using Etl.Plugins.Lake;
-using Etl.Plugins.S3;
 using Etl.Plugins.Tests.Lake;
 using Microsoft.AspNetCore.Http;
 using NUnit.Framework;
@@ -13,44 +12,25 @@ namespace Etl.Plugins.Tests.Stores;
 
 /// <summary>A commit that the store plainly refuses did not happen: it is told as what it is, nothing is left of it, and the next run goes on. One that may have arrived is not known.</summary>
 [Category("Integration")]
-public sealed class RefusedCommitTests
+public sealed class RefusedCommitTests : S3FrontFixture
 {
     private const string NotPermitted = "ETL4590: STORE does not permit this (AccessDenied). The credentials need s3:GetObject, PutObject, DeleteObject, AbortMultipartUpload, ListBucket and ListBucketMultipartUploads here.";
     private static readonly Order[] Two = [new(1, 19723, "a", 150), new(2, 19724, null, -5)];
-
-    private string _bucket = null!;
-    private ScriptedFront _front = null!;
-    private S3Store _store = null!;
-
-    [SetUp]
-    public async Task Open()
-    {
-        _bucket = await S3Server.CreateBucketAsync();
-        _front = await ScriptedFront.StartAsync(S3Server.Endpoint);
-        _store = new(new S3ConnectionOptions { Bucket = _bucket, Endpoint = _front.Endpoint, AccessKey = S3Server.AccessKey, SecretKey = S3Server.SecretKey });
-    }
-
-    [TearDown]
-    public async Task CloseAsync()
-    {
-        await _store.DisposeAsync();
-        await _front.DisposeAsync();
-    }
 
     [TestCase(PublishAs.Log, "orders/_delta_log/*")]
     [TestCase(PublishAs.Files, "orders/_etl/*")]
     public async Task By_a_policy_of_the_bucket(PublishAs publish, string denied)
     {
         using var client = S3Server.Client();
-        await client.PutBucketPolicyAsync(_bucket, $$"""{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::{{_bucket}}/{{denied}}"}]}""");
-        await AssertRefusedAsync(publish, NotPermitted, () => client.DeleteBucketPolicyAsync(_bucket));
+        await client.PutBucketPolicyAsync(Bucket, $$"""{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::{{Bucket}}/{{denied}}"}]}""");
+        await AssertRefusedAsync(publish, NotPermitted, () => client.DeleteBucketPolicyAsync(Bucket));
     }
 
     [TestCase(HttpStatusCode.NotFound, "NoSuchBucket", "ETL4591: there is no bucket 'BUCKET' (STORE). Make it, or correct bucket or endpoint.")]
     [TestCase(HttpStatusCode.BadRequest, "InvalidRequest", "ETL4596: STORE refused a request (400 InvalidRequest). Check whether a policy, a lock or a quota of the bucket forbids it; otherwise run again.")]
     public async Task By_its_answer(HttpStatusCode status, string code, string told)
     {
-        _front.Refuse(IsConditional, status, code, times: 1);
+        Front.Refuse(IsConditional, status, code, times: 1);
         await AssertRefusedAsync(PublishAs.Log, told, () => Task.CompletedTask);
     }
 
@@ -58,10 +38,10 @@ public sealed class RefusedCommitTests
     [TestCase(true)]
     public async Task A_file_that_was_to_be_committed_is_gone_at_once_or_with_the_next_publish(bool isDeletionRefused)
     {
-        _front.Refuse(IsConditional, HttpStatusCode.Forbidden, "AccessDenied", times: 1);
-        _front.Refuse(request => isDeletionRefused && HttpMethods.IsDelete(request.Method), HttpStatusCode.BadRequest, "InvalidRequest", times: 1);
+        Front.Refuse(IsConditional, HttpStatusCode.Forbidden, "AccessDenied", times: 1);
+        Front.Refuse(request => isDeletionRefused && HttpMethods.IsDelete(request.Method), HttpStatusCode.BadRequest, "InvalidRequest", times: 1);
         var state = Path.Combine(TestContext.CurrentContext.WorkDirectory, Guid.NewGuid().ToString("N"));
-        var loader = new CsvLoader(new() { Path = "out", Mode = FileLoadMode.Append }, _store, new PluginContext(state, state, 1 << 30, TimeProvider.System));
+        var loader = new CsvLoader(new() { Path = "out", Mode = FileLoadMode.Append }, Store, new PluginContext(state, state, 1 << 30, TimeProvider.System));
         loader.Describe(LakeTable.Orders);
         var table = Table(PublishAs.Log);
         await using (var session = await loader.OpenAsync(new LoadRequest(table.Key, LakeTable.Orders, "run-1", false, "host:1", TimeSpan.FromMinutes(1), _ => { }), default))
@@ -70,11 +50,11 @@ public sealed class RefusedCommitTests
             Assert.That(Told(await ErrorText.ThrownAsync(async () => await session.PublishAsync(table.Next(session), default))), Is.EqualTo(NotPermitted));
         }
 
-        Assert.That(await _store.KeysAsync(""), Has.Exactly(isDeletionRefused ? 1 : 0).EndsWith(".csv").And.Exactly(isDeletionRefused ? 1 : 0).Items);
+        Assert.That(await Store.KeysAsync(""), Has.Exactly(isDeletionRefused ? 1 : 0).EndsWith(".csv").And.Exactly(isDeletionRefused ? 1 : 0).Items);
         await using var again = await loader.OpenAsync(new LoadRequest(table.Key, LakeTable.Orders, "run-2", false, "host:1", TimeSpan.FromMinutes(1), _ => { }), default);
         await LakeTable.StageAsync(again, Two);
         await again.PublishAsync(table.Next(again), default);
-        Assert.That(await _store.KeysAsync(""), Has.Exactly(1).EndsWith(".csv"));
+        Assert.That(await Store.KeysAsync(""), Has.Exactly(1).EndsWith(".csv"));
     }
 
     [Test]
@@ -83,18 +63,18 @@ public sealed class RefusedCommitTests
         var table = Table(PublishAs.Log);
         await table.LoadAsync(Two);
         await table.LoadAsync(Two);
-        var there = await _store.KeysAsync("");
-        _front.Refuse(IsConditional, HttpStatusCode.Forbidden, "AccessDenied", times: 1);
+        var there = await Store.KeysAsync("");
+        Front.Refuse(IsConditional, HttpStatusCode.Forbidden, "AccessDenied", times: 1);
         var error = await ErrorText.ThrownAsync(async () => await table.Loader().CompactAsync(new(false, false, _ => { }), default));
         Assert.That((error.GetType(), Told(error)), Is.EqualTo((typeof(StoreRefusedException), NotPermitted)));
-        Assert.That(await _store.KeysAsync(""), Is.EqualTo(there), "what it had written is gone");
+        Assert.That(await Store.KeysAsync(""), Is.EqualTo(there), "what it had written is gone");
     }
 
     [Test]
     public async Task After_a_request_without_an_answer_it_is_not_known()
     {
-        _front.LoseAnswer(IsConditional, times: 1);
-        _front.Refuse(IsConditional, HttpStatusCode.Forbidden, "AccessDenied", times: 1);
+        Front.LoseAnswer(IsConditional, times: 1);
+        Front.Refuse(IsConditional, HttpStatusCode.Forbidden, "AccessDenied", times: 1);
         var table = Table(PublishAs.Log);
         await using (var session = await table.OpenAsync())
         {
@@ -104,14 +84,14 @@ public sealed class RefusedCommitTests
             Assert.That(await session.ResolveAsync(next, default), "the first one had arrived");
         }
 
-        Assert.That(LakeTable.KernelRows(KernelReader.OnS3(_bucket, "orders")), Is.EquivalentTo(LakeTable.Text(Two)));
+        Assert.That(LakeTable.KernelRows(KernelReader.OnS3(Bucket, "orders")), Is.EquivalentTo(LakeTable.Text(Two)));
     }
 
     [Test]
     public async Task After_a_proxys_page_it_is_not_known()
     {
-        _front.AnswerByAPage(IsConditional, times: 1);
-        await AssertUnknownAsync(_store);
+        Front.AnswerByAPage(IsConditional, times: 1);
+        await AssertUnknownAsync(Store);
     }
 
     [Test]
@@ -128,8 +108,8 @@ public sealed class RefusedCommitTests
     [Test]
     public async Task A_clock_that_is_wrong_is_set_and_the_commit_sent_again()
     {
-        _front.Refuse(IsConditional, HttpStatusCode.Forbidden, "RequestTimeTooSkewed", times: 1);
-        Assert.That(await _store.PutIfAbsentAsync("a", "x"u8.ToArray(), default), Is.True);
+        Front.Refuse(IsConditional, HttpStatusCode.Forbidden, "RequestTimeTooSkewed", times: 1);
+        Assert.That(await Store.PutIfAbsentAsync("a", "x"u8.ToArray(), default), Is.True);
     }
 
     [Test]
@@ -166,15 +146,15 @@ public sealed class RefusedCommitTests
     {
         var table = Table(publish);
         var error = await ErrorText.ThrownAsync(() => table.LoadAsync(Two));
-        Assert.That((error.GetType(), Told(error), _store.IsTransient(error)), Is.EqualTo((typeof(StoreRefusedException), told, false)));
-        Assert.That(await _store.KeysAsync(""), Is.Empty, "nothing is left of it");
+        Assert.That((error.GetType(), Told(error), Store.IsTransient(error)), Is.EqualTo((typeof(StoreRefusedException), told, false)));
+        Assert.That(await Store.KeysAsync(""), Is.Empty, "nothing is left of it");
         await mendAsync();
         Assert.That((await table.LoadAsync(Two)).Inserted, Is.EqualTo(2));
     }
 
-    private LakeTable Table(PublishAs publish) => new(new() { Path = "orders", PartitionBy = "day", Mode = LoadMode.Append, Publish = publish }) { Elsewhere = _store };
+    private LakeTable Table(PublishAs publish) => new(new() { Path = "orders", PartitionBy = "day", Mode = LoadMode.Append, Publish = publish }) { Elsewhere = Store };
 
-    private string Told(EtlException error) => WholeText.Of(error).Replace(_store.Display, "STORE", StringComparison.Ordinal).Replace(_bucket, "BUCKET", StringComparison.Ordinal);
+    private string Told(EtlException error) => WholeText.Of(error).Replace(Store.Display, "STORE", StringComparison.Ordinal).Replace(Bucket, "BUCKET", StringComparison.Ordinal);
 
     private static bool IsConditional(HttpRequest request) => request.Headers["If-None-Match"] == "*";
 }

@@ -2,7 +2,6 @@ using System.Net;
 using Etl.Contracts;
 using Etl.EndToEnd.Tests;
 using Etl.Plugins.Lake;
-using Etl.Plugins.S3;
 using Etl.Plugins.Tests.Lake;
 using Microsoft.AspNetCore.Http;
 using NUnit.Framework;
@@ -12,88 +11,70 @@ namespace Etl.Plugins.Tests.Stores;
 
 /// <summary>What stores do wrong, scripted before a real one: nothing half is seen, nothing stays open, and what may pass is tried again.</summary>
 [Category("Integration")]
-public sealed class S3FaultTests
+public sealed class S3FaultTests : S3FrontFixture
 {
     private const int Large = 25_000_003;
 
-    private string _bucket = null!;
-    private ScriptedFront _front = null!;
-    private S3Store _store = null!;
     private IReadOnlyList<string> _known = [];
-
-    [SetUp]
-    public async Task Open()
-    {
-        _bucket = await S3Server.CreateBucketAsync();
-        _front = await ScriptedFront.StartAsync(S3Server.Endpoint);
-        _store = new(new S3ConnectionOptions { Bucket = _bucket, Endpoint = _front.Endpoint, AccessKey = S3Server.AccessKey, SecretKey = S3Server.SecretKey });
-    }
-
-    [TearDown]
-    public async Task CloseAsync()
-    {
-        await _store.DisposeAsync();
-        await _front.DisposeAsync();
-    }
 
     [TestCase(HttpStatusCode.ServiceUnavailable, "SlowDown")]
     [TestCase(HttpStatusCode.InternalServerError, "InternalError")]
     [Property("Fault", 33)]
     public async Task A_burst_of_errors_is_waited_out_and_nothing_is_written_twice(HttpStatusCode status, string code)
     {
-        _front.Refuse(r => r.Method == "PUT", status, code, times: 3);
+        Front.Refuse(r => r.Method == "PUT", status, code, times: 3);
         await PutLargeAsync("a");
-        _front.Refuse(r => r.Method is "PUT" or "POST", status, code, times: 2);
-        Assert.That(await _store.PutIfAbsentAsync("b", "one"u8.ToArray(), default), Is.True);
-        _front.Refuse(r => r.Method == "GET", status, code, times: 2);
-        Assert.That(await _store.KeysAsync(""), Is.EqualTo(new[] { "a", "b" }));
-        Assert.That(await _store.DigestAsync("a"), Is.EqualTo(MadeStream.DigestOf(1, Large)));
-        Assert.That(await S3Server.OpenUploadsAsync(_bucket), Is.Empty);
+        Front.Refuse(r => r.Method is "PUT" or "POST", status, code, times: 2);
+        Assert.That(await Store.PutIfAbsentAsync("b", "one"u8.ToArray(), default), Is.True);
+        Front.Refuse(r => r.Method == "GET", status, code, times: 2);
+        Assert.That(await Store.KeysAsync(""), Is.EqualTo(new[] { "a", "b" }));
+        Assert.That(await Store.DigestAsync("a"), Is.EqualTo(MadeStream.DigestOf(1, Large)));
+        Assert.That(await S3Server.OpenUploadsAsync(Bucket), Is.Empty);
     }
 
     [Test]
     [Property("Fault", 33)]
     public async Task Errors_that_do_not_end_are_given_up_as_such_that_may_pass()
     {
-        _front.Refuse(r => r.Method == "PUT", HttpStatusCode.ServiceUnavailable, "SlowDown");
-        var before = _front.Requests;
-        var error = Thrown<Exception>(() => _store.PutTextAsync("a", "x"));
-        Assert.That(_store.IsTransient(error), Is.True, error.ToString());
-        Assert.That(_front.Requests - before, Is.InRange(3, 8), "some attempts, and an end to them");
-        Assert.That(await _store.KeysAsync(""), Is.Empty);
+        Front.Refuse(r => r.Method == "PUT", HttpStatusCode.ServiceUnavailable, "SlowDown");
+        var before = Front.Requests;
+        var error = Thrown<Exception>(() => Store.PutTextAsync("a", "x"));
+        Assert.That(Store.IsTransient(error), Is.True, error.ToString());
+        Assert.That(Front.Requests - before, Is.InRange(3, 8), "some attempts, and an end to them");
+        Assert.That(await Store.KeysAsync(""), Is.Empty);
     }
 
     [Test]
     [Property("Fault", 34)]
     public async Task An_error_in_the_body_of_a_200_is_a_failure_and_the_upload_is_given_up()
     {
-        _front.Refuse(r => r.Method == "POST" && IsOfUpload(r), HttpStatusCode.OK, "InternalError");
+        Front.Refuse(r => r.Method == "POST" && IsOfUpload(r), HttpStatusCode.OK, "InternalError");
         var error = Thrown<Exception>(() => PutLargeAsync("a"));
-        Assert.That(_store.IsTransient(error), Is.True, error.ToString());
-        Assert.That(await _store.GetAsync("a", default), Is.Null);
-        Assert.That(await S3Server.OpenUploadsAsync(_bucket), Is.Empty);
+        Assert.That(Store.IsTransient(error), Is.True, error.ToString());
+        Assert.That(await Store.GetAsync("a", default), Is.Null);
+        Assert.That(await S3Server.OpenUploadsAsync(Bucket), Is.Empty);
     }
 
     [Test]
     [Property("Fault", 35)]
     public async Task A_conflict_with_a_write_that_is_under_way_is_asked_again()
     {
-        _front.Refuse(IsConditional, HttpStatusCode.Conflict, "ConditionalRequestConflict", times: 2);
-        Assert.That(await _store.PutIfAbsentAsync("a", "one"u8.ToArray(), default), Is.True);
-        _front.Refuse(IsConditional, HttpStatusCode.Conflict, "ConditionalRequestConflict", times: 2);
-        Assert.That(await _store.PutIfAbsentAsync("a", "two"u8.ToArray(), default), Is.False);
-        Assert.That(await _store.TextAsync("a"), Is.EqualTo("one"));
+        Front.Refuse(IsConditional, HttpStatusCode.Conflict, "ConditionalRequestConflict", times: 2);
+        Assert.That(await Store.PutIfAbsentAsync("a", "one"u8.ToArray(), default), Is.True);
+        Front.Refuse(IsConditional, HttpStatusCode.Conflict, "ConditionalRequestConflict", times: 2);
+        Assert.That(await Store.PutIfAbsentAsync("a", "two"u8.ToArray(), default), Is.False);
+        Assert.That(await Store.TextAsync("a"), Is.EqualTo("one"));
     }
 
     [Test]
     [Property("Fault", 15)]
     public async Task A_conditional_write_whose_answer_is_lost_finds_itself()
     {
-        _front.LoseAnswer(IsConditional, times: 1);
-        Assert.That(await _store.PutIfAbsentAsync("log/1", "mine"u8.ToArray(), default), Is.True);
-        _front.LoseAnswer(IsConditional, times: 1);
-        Assert.That(await _store.PutIfAbsentAsync("log/1", "theirs"u8.ToArray(), default), Is.False);
-        Assert.That(await _store.TextAsync("log/1"), Is.EqualTo("mine"));
+        Front.LoseAnswer(IsConditional, times: 1);
+        Assert.That(await Store.PutIfAbsentAsync("log/1", "mine"u8.ToArray(), default), Is.True);
+        Front.LoseAnswer(IsConditional, times: 1);
+        Assert.That(await Store.PutIfAbsentAsync("log/1", "theirs"u8.ToArray(), default), Is.False);
+        Assert.That(await Store.TextAsync("log/1"), Is.EqualTo("mine"));
     }
 
     [TestCase(1_000)]
@@ -101,11 +82,11 @@ public sealed class S3FaultTests
     [Property("Fault", 36)]
     public async Task A_body_that_is_damaged_on_the_way_is_never_seen(int length)
     {
-        _front.Damage(r => r.Method == "PUT" && r.ContentLength > 500);
+        Front.Damage(r => r.Method == "PUT" && r.ContentLength > 500);
         await using var content = new MadeStream(1, length);
-        Thrown<Exception>(async () => await _store.PutAsync("a", content, default));
-        Assert.That(await _store.KeysAsync(""), Is.Empty);
-        Assert.That(await S3Server.OpenUploadsAsync(_bucket), Is.Empty);
+        Thrown<Exception>(async () => await Store.PutAsync("a", content, default));
+        Assert.That(await Store.KeysAsync(""), Is.Empty);
+        Assert.That(await S3Server.OpenUploadsAsync(Bucket), Is.Empty);
     }
 
     [Test]
@@ -113,8 +94,8 @@ public sealed class S3FaultTests
     public void An_object_that_the_store_cut_short_is_noticed()
     {
         using var client = S3Server.Client();
-        _front.After(r => r.Method == "PUT", () => client.PutObjectAsync(new() { BucketName = _bucket, Key = "a", ContentBody = "cu" }));
-        Assert.That(Thrown<EtlException>(() => _store.PutTextAsync("a", "cut short")).Code, Is.EqualTo("ETL4594"));
+        Front.After(r => r.Method == "PUT", () => client.PutObjectAsync(new() { BucketName = Bucket, Key = "a", ContentBody = "cu" }));
+        Assert.That(Thrown<EtlException>(() => Store.PutTextAsync("a", "cut short")).Code, Is.EqualTo("ETL4594"));
     }
 
     [TestCase(10)]
@@ -125,18 +106,18 @@ public sealed class S3FaultTests
         using var client = S3Server.Client();
         await using (var content = new MadeStream(1, length))
         {
-            var before = _front.Gets;
-            Assert.That(await _store.PutVerifiedAsync("a", content, default), Is.EqualTo(MadeStream.DigestOf(1, length).ToLowerInvariant()));
-            Assert.That(_front.Gets - before, Is.Zero, "its tag tells");
+            var before = Front.Gets;
+            Assert.That(await Store.PutVerifiedAsync("a", content, default), Is.EqualTo(MadeStream.DigestOf(1, length).ToLowerInvariant()));
+            Assert.That(Front.Gets - before, Is.Zero, "its tag tells");
         }
 
         using var other = new MadeStream(2, length);
         using var bytes = new MemoryStream();
         await other.CopyToAsync(bytes);
-        _front.After(r => length < Large ? r.Method == "PUT" : r.Method == "POST" && IsOfUpload(r), () => client.PutObjectAsync(new() { BucketName = _bucket, Key = "b", InputStream = bytes }));
+        Front.After(r => length < Large ? r.Method == "PUT" : r.Method == "POST" && IsOfUpload(r), () => client.PutObjectAsync(new() { BucketName = Bucket, Key = "b", InputStream = bytes }));
         await using (var content = new MadeStream(1, length))
         {
-            Assert.That(await _store.PutVerifiedAsync("b", content, default), Is.EqualTo(MadeStream.DigestOf(2, length).ToLowerInvariant()), "of as many bytes, and others");
+            Assert.That(await Store.PutVerifiedAsync("b", content, default), Is.EqualTo(MadeStream.DigestOf(2, length).ToLowerInvariant()), "of as many bytes, and others");
         }
     }
 
@@ -144,39 +125,39 @@ public sealed class S3FaultTests
     [Property("Fault", 36)]
     public async Task A_lake_refuses_a_file_that_the_store_changed_before_it_commits()
     {
-        var table = new LakeTable(new ParquetLoaderOptions { Path = "orders", Mode = LoadMode.Append }) { Elsewhere = _store };
+        var table = new LakeTable(new ParquetLoaderOptions { Path = "orders", Mode = LoadMode.Append }) { Elsewhere = Store };
         await table.LoadAsync([new Order(1, 1, "x", 1)]);
         using var client = S3Server.Client();
-        _front.After(r => r.Method == "PUT" && r.Path.Value!.EndsWith(".parquet", StringComparison.Ordinal), async () =>
+        Front.After(r => r.Method == "PUT" && r.Path.Value!.EndsWith(".parquet", StringComparison.Ordinal), async () =>
         {
             // As many bytes as there were, so that only their digest tells.
-            var key = (await _store.KeysAsync("orders/part-")).Except(_known).Single();
-            var bytes = new byte[(int)(await _store.SizeAsync(key, default))!];
-            await client.PutObjectAsync(new() { BucketName = _bucket, Key = key, InputStream = new MemoryStream(bytes) });
+            var key = (await Store.KeysAsync("orders/part-")).Except(_known).Single();
+            var bytes = new byte[(int)(await Store.SizeAsync(key, default))!];
+            await client.PutObjectAsync(new() { BucketName = Bucket, Key = key, InputStream = new MemoryStream(bytes) });
         });
-        _known = await _store.KeysAsync("orders/part-");
+        _known = await Store.KeysAsync("orders/part-");
         Assert.That(Thrown<EtlException>(() => table.LoadAsync([new Order(2, 2, "y", 2)])).Code, Is.EqualTo("ETL4556"));
-        Assert.That(await _store.SizeAsync("orders/_delta_log/00000000000000000001.json", default), Is.Null);
-        Assert.That(await _store.KeysAsync("orders/part-"), Is.EqualTo(_known), "and it is gone");
+        Assert.That(await Store.SizeAsync("orders/_delta_log/00000000000000000001.json", default), Is.Null);
+        Assert.That(await Store.KeysAsync("orders/part-"), Is.EqualTo(_known), "and it is gone");
     }
 
     [Test]
     [Property("Fault", 37)]
     public async Task A_lake_whose_listings_are_stale_loses_and_doubles_nothing()
     {
-        var table = new LakeTable(new ParquetLoaderOptions { Path = "orders", Mode = LoadMode.Append }) { Elsewhere = _store };
-        _front.Answer(r => r.Method == "GET" && r.QueryString.Value!.Contains("list-type=2", StringComparison.Ordinal), """
+        var table = new LakeTable(new ParquetLoaderOptions { Path = "orders", Mode = LoadMode.Append }) { Elsewhere = Store };
+        Front.Answer(r => r.Method == "GET" && r.QueryString.Value!.Contains("list-type=2", StringComparison.Ordinal), """
             <?xml version="1.0" encoding="UTF-8"?>
             <ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>
             """);
-        Assert.That(await _store.KeysAsync(""), Is.Empty);
+        Assert.That(await Store.KeysAsync(""), Is.Empty);
         for (var day = 1; day <= 3; day++)
         {
             await table.LoadAsync([new Order(day, day, "x", 1)]);
         }
 
-        Assert.That(await _store.SizeAsync("orders/_delta_log/00000000000000000002.json", default), Is.GreaterThan(0));
-        Assert.That(await _store.SizeAsync("orders/_delta_log/00000000000000000003.json", default), Is.Null);
+        Assert.That(await Store.SizeAsync("orders/_delta_log/00000000000000000002.json", default), Is.GreaterThan(0));
+        Assert.That(await Store.SizeAsync("orders/_delta_log/00000000000000000003.json", default), Is.Null);
         await using var session = await table.OpenAsync();
         Assert.That(session.Checkpoint?.N, Is.EqualTo(3));
     }
@@ -186,12 +167,12 @@ public sealed class S3FaultTests
     [Property("Fault", 38)]
     public async Task Credentials_that_expire_during_an_upload_end_it_and_nothing_is_seen(bool thatMayNotEvenAbort, int left)
     {
-        _front.Refuse(r => r.Method == "PUT" && r.QueryString.Value!.Contains("partNumber=3", StringComparison.Ordinal), HttpStatusCode.BadRequest, "ExpiredToken");
-        _front.Refuse(r => r.Method == "DELETE", HttpStatusCode.BadRequest, "ExpiredToken", times: thatMayNotEvenAbort ? int.MaxValue : 0);
+        Front.Refuse(r => r.Method == "PUT" && r.QueryString.Value!.Contains("partNumber=3", StringComparison.Ordinal), HttpStatusCode.BadRequest, "ExpiredToken");
+        Front.Refuse(r => r.Method == "DELETE", HttpStatusCode.BadRequest, "ExpiredToken", times: thatMayNotEvenAbort ? int.MaxValue : 0);
         var error = Thrown<EtlException>(() => PutLargeAsync("a"));
-        Assert.That((error.Code, _store.IsTransient(error)), Is.EqualTo(("ETL4595", false)));
-        Assert.That(await _store.GetAsync("a", default), Is.Null);
-        Assert.That(await S3Server.OpenUploadsAsync(_bucket), Has.Count.EqualTo(left));
+        Assert.That((error.Code, Store.IsTransient(error)), Is.EqualTo(("ETL4595", false)));
+        Assert.That(await Store.GetAsync("a", default), Is.Null);
+        Assert.That(await S3Server.OpenUploadsAsync(Bucket), Has.Count.EqualTo(left));
     }
 
     private static bool IsConditional(HttpRequest request) => request.Headers["If-None-Match"] == "*";
@@ -201,6 +182,6 @@ public sealed class S3FaultTests
     private async Task PutLargeAsync(string key)
     {
         await using var content = new MadeStream(1, Large);
-        await _store.PutAsync(key, content, default);
+        await Store.PutAsync(key, content, default);
     }
 }

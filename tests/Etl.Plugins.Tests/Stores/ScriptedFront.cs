@@ -1,9 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.Extensions.Logging;
 
 namespace Etl.Plugins.Tests.Stores;
 
@@ -23,11 +21,7 @@ internal sealed class ScriptedFront : IAsyncDisposable
     private ScriptedFront(string behind)
     {
         _behind = new(behind);
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.UseUrls("http://127.0.0.1:0").ConfigureKestrel(k => k.Limits.MaxRequestBodySize = null);
-        _server = builder.Build();
-        _server.Run(AnswerAsync);
+        _server = LocalServer.Create(AnswerAsync);
     }
 
     public string Endpoint => _server.Urls.Single();
