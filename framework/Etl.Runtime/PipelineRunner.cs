@@ -43,7 +43,6 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
 
     private async Task<RunReport> RunAsync(PipelineRunRequest request, TaskCompletionSource<RunReport> hung, CancellationToken cancel)
     {
-        await using var opening = OfflineDatabase.OpenFor(request.File);
         var run = NewRun(request);
         var project = OpenProject(request.File, request.Environment, ref run, request.Date);
         var catalog = Plugins(project);
@@ -85,7 +84,6 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
     /// <param name="opened">The pipeline's project, for a caller that compiles several of it; null: it is opened.</param>
     public async Task<CompiledPipeline> CompileAsync(PipelineRunRequest request, Project? opened = null)
     {
-        await using var opening = OfflineDatabase.OpenFor(request.File);
         var run = NewRun(request);
         var project = OpenProject(request.File, request.Environment, ref run, request.Date, opened);
         return await CompileAsync(request.File, project, run, Plugins(project), project.Settings.Memory, request);
@@ -176,6 +174,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
 
         var definition = PipelineReader.Read(file, project, run, bag);
         request.FailPoints.Hit("validating");
+        var opening = definition?.Stages.Any(s => s.Kind == StageKind.Transform) == true ? OfflineDatabase.PrepareAsync() : Task.CompletedTask;
         if (request.FailPoints.Warning is { } rehearsal)
         {
             bag.AddWarning(SourceSpan.Start(file), "ETL4390", rehearsal, "Unset it for real work.");
@@ -183,6 +182,7 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
 
         var factory = ComponentFactory.For(project, catalog, memory, time);
         var pipeline = definition is null ? null : await Compiler.CompileAsync(project, definition, factory, request.Redactor, request.Connects, bag);
+        await opening;
         if (pipeline is null)
         {
             planned?.RequireSameInputs();

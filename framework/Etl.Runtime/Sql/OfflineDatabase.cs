@@ -12,18 +12,15 @@ internal static class OfflineDatabase
         return database;
     });
 
-    /// <summary>
-    /// Opens it on another thread if a pipeline has transforms, for a caller that will need it and has something else to do first. Why it could not be opened is told by <see cref="Connect"/>.
-    /// </summary>
-    /// <returns>To be disposed before the program ends, as that must not happen within DuckDB's own start.</returns>
-    public static Opening OpenFor(string pipelineFile) => new(Opened.IsValueCreated ? Task.CompletedTask : Task.Run(() =>
+    /// <summary>Opens it on another thread, for a caller that will need it and has something else to do first. Why it could not be opened is told by <see cref="Connect"/>.</summary>
+    /// <returns>Ends when it is open, or could not be opened. To be waited for before the program ends, as that must not happen within DuckDB's own start.</returns>
+    public static async Task PrepareAsync()
     {
-        // By its text, before it is read for what it says.
-        if (File.ReadLines(pipelineFile).Any(line => line.Contains("transform:", StringComparison.Ordinal)))
+        if (!Opened.IsValueCreated)
         {
-            _ = Opened.Value;
+            await Task.Run(() => { _ = Opened.Value; }).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ForceYielding);
         }
-    }));
+    }
 
     /// <summary>A session; what it declares as temporary is its own.</summary>
     public static DuckConnection Connect()
@@ -33,11 +30,5 @@ internal static class OfflineDatabase
         // A query that never runs need not be a fast one, and to prepare it takes half the time.
         connection.Execute("PRAGMA disable_optimizer");
         return connection;
-    }
-
-    /// <summary>Ends when it is open, or could not be opened.</summary>
-    internal readonly struct Opening(Task task) : IAsyncDisposable
-    {
-        public async ValueTask DisposeAsync() => await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 }

@@ -10,12 +10,12 @@ namespace Etl.Runtime.Sql;
 /// </summary>
 internal sealed class TypeBinder : IDisposable
 {
-    // Not before it is needed: a pipeline that only moves rows opens no DuckDB.
-    private DuckConnection? _connection;
-
     private static readonly string[] OwnViews = ["pg_", "sqlite_", "duckdb_", "pragma_"];
 
     private readonly DuckRelations _inputs = new();
+
+    // Not before it is needed: a pipeline that only moves rows opens no DuckDB.
+    private DuckConnection? _connection;
 
     private DuckConnection Connection => _connection ??= OfflineDatabase.Connect();
 

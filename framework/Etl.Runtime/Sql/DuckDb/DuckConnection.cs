@@ -86,10 +86,10 @@ internal sealed unsafe class DuckConnection : IDisposable
         QueryRows(sql, parameters, cancel) is [var first, ..] ? first[0] : null;
 
     /// <summary>As <see cref="QueryText"/>, of a long text that is read as UTF-8.</summary>
-    public byte[] QueryUtf8(string sql, IReadOnlyDictionary<string, object>? parameters = null)
+    public byte[] QueryUtf8(string sql)
     {
         using var statement = new DuckStatement(Handle, sql);
-        return QueryUtf8(statement, parameters);
+        return QueryUtf8(statement, null);
     }
 
     /// <summary>The same of a statement that was made before.</summary>
