@@ -59,7 +59,14 @@ internal static class RedshiftErrors
     private static Exception Deepest(Exception error) => error.InnerException is { } inner ? Deepest(inner) : error;
 
     /// <summary>Whether an error is of values that a column cannot hold.</summary>
-    public static bool IsOfRows(PostgresException error) => error.SqlState.StartsWith("22", StringComparison.Ordinal) || error.SqlState.StartsWith("23", StringComparison.Ordinal);
+    public static bool IsOfRows(PostgresException error) =>
+        error.SqlState.StartsWith("22", StringComparison.Ordinal) || (error.SqlState.StartsWith("23", StringComparison.Ordinal) && !IsMadeMeanwhile(error));
+
+    /// <summary>
+    /// Whether another session made the same schema or table at the same moment, which <c>IF NOT EXISTS</c> does not prevent. Redshift holds no row to be unique, so
+    /// that a unique violation comes of its catalog.
+    /// </summary>
+    public static bool IsMadeMeanwhile(PostgresException error) => error.SqlState is PostgresErrorCodes.UniqueViolation or PostgresErrorCodes.DuplicateSchema or PostgresErrorCodes.DuplicateTable;
 
     /// <summary>Rows that the cluster refused, without their values, which are in its message.</summary>
     public static EtlException OfRows(PostgresException error, string table) => new(

@@ -7,7 +7,7 @@ namespace Etl.Plugins.Redshift.Load;
 /// <summary>One run's hold on one table. See <see cref="ILoadSession"/>.</summary>
 internal sealed class LoadSession : IRefusingLoadSession, IMovableLoadSession
 {
-    // How often a publish is tried again that error 1023 ended, before the run's own policy decides.
+    // How often a publish is tried again that another's ended, before the run's own policy decides.
     private const int MostAttempts = 5;
 
     private readonly RedshiftConnection _connection;
@@ -76,9 +76,9 @@ internal sealed class LoadSession : IRefusingLoadSession, IMovableLoadSession
                 result = await PublishOnceAsync(session, next, cancel);
                 break;
             }
-            catch (PostgresException e) when (e.SqlState == RedshiftErrors.SerializationFailure && attempt < MostAttempts)
+            catch (PostgresException e) when ((e.SqlState == RedshiftErrors.SerializationFailure || RedshiftErrors.IsMadeMeanwhile(e)) && attempt < MostAttempts)
             {
-                // Another transaction wrote to the target meanwhile. All of this one is undone, and what was staged is still there.
+                // Another transaction wrote to the target meanwhile, or made it. All of this one is undone, and what was staged is still there.
                 await LoadState.RollbackAsync(session);
                 await Task.Delay(TimeSpan.FromMilliseconds(200 << attempt), _context.Time, cancel);
             }

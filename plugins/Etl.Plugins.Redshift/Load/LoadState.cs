@@ -36,13 +36,12 @@ internal sealed class LoadState(CheckpointKey key)
 
         try
         {
-            await session.ExecuteAsync($"CREATE SCHEMA IF NOT EXISTS {Schema}", cancel);
-            await session.ExecuteAsync(
-                $"CREATE TABLE IF NOT EXISTS {_load} (environment varchar(256) NOT NULL, pipeline varchar(256) NOT NULL, stage varchar(256) NOT NULL, fence bigint NOT NULL, n bigint NOT NULL, batch_id varchar(128), "
-                + $"checkpoint varchar({MaxCheckpoint}), lease_owner varchar(512), lease_until timestamp, committed_at timestamp) DISTSTYLE ALL", cancel);
-            await session.ExecuteAsync(
-                $"CREATE TABLE IF NOT EXISTS {_epoch} (n bigint NOT NULL, batch_id varchar(128) NOT NULL, fence bigint NOT NULL, run_id varchar(128) NOT NULL, staged bigint NOT NULL, inserted bigint NOT NULL, "
-                + $"updated bigint NOT NULL, deleted bigint NOT NULL, unchanged bigint NOT NULL, checkpoint varchar({MaxCheckpoint}) NOT NULL, committed_at timestamp NOT NULL) DISTSTYLE ALL SORTKEY (n)", cancel);
+            await MakeAsync(session, cancel);
+        }
+        catch (PostgresException e) when (RedshiftErrors.IsMadeMeanwhile(e))
+        {
+            // Another pipeline that is new here too: what it made is there now, and the rest is made.
+            await CreateAsync(session, cancel);
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege)
         {
@@ -221,6 +220,17 @@ internal sealed class LoadState(CheckpointKey key)
     /// <summary>Gives the lease back if it is still this session's.</summary>
     public async ValueTask ReleaseAsync(NpgsqlConnection session, long fence, CancellationToken cancel) =>
         await session.ExecuteAsync($"UPDATE {_load} SET lease_owner = NULL, lease_until = NULL WHERE fence = $1", cancel, fence);
+
+    private async ValueTask MakeAsync(NpgsqlConnection session, CancellationToken cancel)
+    {
+        await session.ExecuteAsync($"CREATE SCHEMA IF NOT EXISTS {Schema}", cancel);
+        await session.ExecuteAsync(
+            $"CREATE TABLE IF NOT EXISTS {_load} (environment varchar(256) NOT NULL, pipeline varchar(256) NOT NULL, stage varchar(256) NOT NULL, fence bigint NOT NULL, n bigint NOT NULL, batch_id varchar(128), "
+            + $"checkpoint varchar({MaxCheckpoint}), lease_owner varchar(512), lease_until timestamp, committed_at timestamp) DISTSTYLE ALL", cancel);
+        await session.ExecuteAsync(
+            $"CREATE TABLE IF NOT EXISTS {_epoch} (n bigint NOT NULL, batch_id varchar(128) NOT NULL, fence bigint NOT NULL, run_id varchar(128) NOT NULL, staged bigint NOT NULL, inserted bigint NOT NULL, "
+            + $"updated bigint NOT NULL, deleted bigint NOT NULL, unchanged bigint NOT NULL, checkpoint varchar({MaxCheckpoint}) NOT NULL, committed_at timestamp NOT NULL) DISTSTYLE ALL SORTKEY (n)", cancel);
+    }
 
     private ValueTask<bool> ExistsAsync(NpgsqlConnection session, string kind, CancellationToken cancel) => ExistsAsync(session, kind, key, cancel);
 
