@@ -68,6 +68,11 @@ internal sealed class GcsClient(Uri endpoint, GoogSignature signature, int retri
     /// <summary>An answer's body, to be disposed by the caller.</summary>
     public async Task<Stream> BodyAsync(HttpResponseMessage answer, CancellationToken cancel) => new PatientStream(await answer.Content.ReadAsStreamAsync(cancel), Patience);
 
+    /// <summary>The CRC-32C of the whole object, in Base64, as an answer about it tells.</summary>
+    public static string? CrcOf(HttpResponseMessage answer) => answer.Headers.TryGetValues("x-goog-hash", out var hashes)
+        ? hashes.SelectMany(h => h.Split(',')).Select(h => h.Trim()).Where(h => h.StartsWith("crc32c=", StringComparison.Ordinal)).Select(h => h["crc32c=".Length..]).FirstOrDefault()
+        : null;
+
     public void Dispose() => _http.Dispose();
 
     private async Task<string> TextAsync(HttpResponseMessage answer, CancellationToken cancel)
@@ -100,6 +105,9 @@ internal sealed class GcsClient(Uri endpoint, GoogSignature signature, int retri
             headers.TryAddWithoutValidation(name, value);
         }
 
+        // What is stored compressed comes as it is stored, or else the store unpacks it and neither its length nor its ranges are those of the object. Not signed:
+        // Google's own servers change this header on the way.
+        message.Headers.AcceptEncoding.Add(new("gzip"));
         return message;
     }
 

@@ -180,7 +180,7 @@ public sealed class GcsStore : IConnection, IObjectStore
         var sent = await AskAsync(() => new GcsUpload(Client, path, (int)_options.PartSize.Bytes).WriteAsync(content, cancel));
         using var there = await HeadAsync(key, cancel);
         var length = there?.Content.Headers.ContentLength;
-        return length == sent.Bytes ? (sent, CrcOf(there!))
+        return length == sent.Bytes ? (sent, GcsClient.CrcOf(there!))
             : throw new EtlException("ETL4594", FormattableString.Invariant($"'{key}' was written to {Display} with {sent.Bytes} bytes, and {(length is null ? "nothing is" : $"{length} are")} there"),
                 "Another program writes to this place, or the store lost a write. Nothing was published; run again.");
     }
@@ -231,10 +231,6 @@ public sealed class GcsStore : IConnection, IObjectStore
     });
 
     private string PathOf(string key) => $"{_bucket}/{GcsRequest.Escape(_prefix + string.Join('/', ObjectKey.Split(key)), "/")}";
-
-    private static string? CrcOf(HttpResponseMessage answer) => answer.Headers.TryGetValues("x-goog-hash", out var hashes)
-        ? hashes.SelectMany(h => h.Split(',')).Select(h => h.Trim()).Where(h => h.StartsWith("crc32c=", StringComparison.Ordinal)).Select(h => h["crc32c=".Length..]).FirstOrDefault()
-        : null;
 
     // The namespace of the answers is not the same in all of them.
     private static IEnumerable<XElement> All(XElement parent, string name) => parent.Elements().Where(e => e.Name.LocalName == name);

@@ -46,9 +46,7 @@ internal sealed class GcsUpload(GcsClient client, string path, int partSize)
             }
         }
 
-        var crc = new byte[4];
-        BinaryPrimitives.WriteUInt32BigEndian(crc, ~_crc);
-        return new Sent(_bytes, Convert.ToHexStringLower(_hash.GetHashAndReset()), Convert.ToBase64String(crc));
+        return new Sent(_bytes, Convert.ToHexStringLower(_hash.GetHashAndReset()), Crc32C());
     }
 
     /// <summary>A write by one request, which the store checks by its MD5.</summary>
@@ -89,8 +87,7 @@ internal sealed class GcsUpload(GcsClient client, string path, int partSize)
                 length = await FillAsync(content, buffer, stop.Token);
             }
 
-            var list = new XElement("CompleteMultipartUpload", await Task.WhenAll(parts));
-            await client.SendForXmlAsync(new(HttpMethod.Post, path) { Query = [("uploadId", upload)], Body = Encoding.UTF8.GetBytes(list.ToString(SaveOptions.DisableFormatting)) }, cancel);
+            await CompleteAsync(upload, new XElement("CompleteMultipartUpload", await Task.WhenAll(parts)), cancel);
         }
         catch (Exception e)
         {
@@ -100,6 +97,35 @@ internal sealed class GcsUpload(GcsClient client, string path, int partSize)
             var failed = parts.Select(p => p.Exception?.InnerException).FirstOrDefault(f => f is not null);
             await GiveUpAsync(upload);
             ExceptionDispatchInfo.Throw(e is OperationCanceledException && !cancel.IsCancellationRequested && failed is not null ? failed : e);
+        }
+    }
+
+    private async Task CompleteAsync(string upload, XElement list, CancellationToken cancel)
+    {
+        try
+        {
+            await client.SendForXmlAsync(new(HttpMethod.Post, path) { Query = [("uploadId", upload)], Body = Encoding.UTF8.GetBytes(list.ToString(SaveOptions.DisableFormatting)) }, cancel);
+        }
+        catch (GcsAnswerException e) when (e.Code == "NoSuchUpload")
+        {
+            // The answer to an earlier try may have been lost: then the upload is gone because it is the object now.
+            if (!await IsThereAsync(cancel))
+            {
+                throw;
+            }
+        }
+    }
+
+    private async Task<bool> IsThereAsync(CancellationToken cancel)
+    {
+        try
+        {
+            using var there = await client.SendAsync(new(HttpMethod.Head, path), cancel);
+            return (there.Content.Headers.ContentLength, GcsClient.CrcOf(there)) == (_bytes, Crc32C());
+        }
+        catch (GcsAnswerException e) when (e.Status == System.Net.HttpStatusCode.NotFound)
+        {
+            return false;
         }
     }
 
@@ -152,6 +178,13 @@ internal sealed class GcsUpload(GcsClient client, string path, int partSize)
             ArrayPool<byte>.Shared.Return(buffer);
             throw;
         }
+    }
+
+    private string Crc32C()
+    {
+        var crc = new byte[4];
+        BinaryPrimitives.WriteUInt32BigEndian(crc, ~_crc);
+        return Convert.ToBase64String(crc);
     }
 
     private void Append(ReadOnlySpan<byte> bytes)

@@ -103,9 +103,10 @@ internal sealed class Upload(AmazonS3Client client, S3ConnectionOptions options,
             }
 
             var sent = await Task.WhenAll(parts);
-            await client.CompleteMultipartUploadAsync(new() { BucketName = options.Bucket, Key = key, UploadId = upload, PartETags = [.. sent.Select(p => p.Part)] }, cancel);
             var digests = sent.SelectMany(p => p.Digest).ToArray();
-            return new Sent(total, Convert.ToHexStringLower(_hash.GetHashAndReset()), string.Create(CultureInfo.InvariantCulture, $"{Convert.ToHexStringLower(S3Store.Md5(digests))}-{sent.Length}"));
+            var whole = new Sent(total, Convert.ToHexStringLower(_hash.GetHashAndReset()), string.Create(CultureInfo.InvariantCulture, $"{Convert.ToHexStringLower(S3Store.Md5(digests))}-{sent.Length}"));
+            await CompleteAsync(upload, [.. sent.Select(p => p.Part)], whole, cancel);
+            return whole;
         }
         catch
         {
@@ -119,6 +120,36 @@ internal sealed class Upload(AmazonS3Client client, S3ConnectionOptions options,
             }
 
             throw;
+        }
+    }
+
+    private async Task CompleteAsync(string upload, List<PartETag> parts, Sent whole, CancellationToken cancel)
+    {
+        try
+        {
+            await client.CompleteMultipartUploadAsync(new() { BucketName = options.Bucket, Key = key, UploadId = upload, PartETags = parts }, cancel);
+        }
+        catch (AmazonS3Exception e) when (e.ErrorCode == "NoSuchUpload")
+        {
+            // The answer to an earlier try may have been lost: then the upload is gone because it is the object now.
+            if (!await IsThereAsync(whole, cancel))
+            {
+                throw;
+            }
+        }
+    }
+
+    private async Task<bool> IsThereAsync(Sent whole, CancellationToken cancel)
+    {
+        try
+        {
+            using var there = await client.GetObjectAsync(options.Bucket, key, cancel);
+            // The tag is not everywhere a digest of the content.
+            return there.ContentLength == whole.Bytes && (there.ETag?.Trim('"') == whole.Tag || Convert.ToHexStringLower(await SHA256.HashDataAsync(there.ResponseStream, cancel)) == whole.Sha256);
+        }
+        catch (AmazonS3Exception e) when (e.StatusCode == System.Net.HttpStatusCode.NotFound)
+        {
+            return false;
         }
     }
 

@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Net;
 using Etl.Contracts;
 using Etl.EndToEnd.Tests;
@@ -96,6 +97,13 @@ public sealed class GcsLawsTests : RemoteStoreLaws
             Assert.That(await store.PutVerifiedAsync("a", content, default), Is.EqualTo(MadeStream.DigestOf(1, 20_000_003).ToLowerInvariant()));
         }
 
+        front.LoseAnswer(IsOfUpload, times: 1);
+        front.Refuse(IsOfUpload, HttpStatusCode.NotFound, "NoSuchUpload", times: 1);
+        await using (var content = new MadeStream(2, 20_000_003))
+        {
+            Assert.That(await store.PutVerifiedAsync("a", content, default), Is.EqualTo(MadeStream.DigestOf(2, 20_000_003).ToLowerInvariant()), "it has become the object");
+        }
+
         var before = front.Gets;
         front.LoseAnswer(IsConditional, times: 1);
         Assert.That(await store.PutIfAbsentAsync("log/1", "mine"u8.ToArray(), default), Is.True);
@@ -105,6 +113,27 @@ public sealed class GcsLawsTests : RemoteStoreLaws
         front.Damage(r => r.Method == "PUT" && r.ContentLength > 500);
         Thrown<EtlException>(() => store.PutTextAsync("b", new string('b', 1_000)));
         Assert.That(await store.KeysAsync(""), Is.EqualTo(new[] { "a", "log/1" }));
+    }
+
+    [Test]
+    public async Task What_is_stored_compressed_comes_as_it_is_stored()
+    {
+        await using var store = new GcsStore(Options);
+        using var packed = new MemoryStream();
+        await using (var gzip = new GZipStream(packed, CompressionLevel.Fastest, leaveOpen: true))
+        {
+            await gzip.WriteAsync(new byte[10_000]);
+        }
+
+        using var client = S3Server.Client();
+        var put = new Amazon.S3.Model.PutObjectRequest { BucketName = _bucket, Key = "some folder/shop/a.gz", InputStream = new MemoryStream(packed.ToArray()) };
+        put.Headers.ContentEncoding = "gzip";
+        await client.PutObjectAsync(put);
+        Assert.That(await store.SizeAsync("a.gz", default), Is.EqualTo(packed.Length));
+        await using var read = (await store.GetRangeAsync("a.gz", 2, 8, default))!;
+        var bytes = new byte[9];
+        Assert.That(await read.ReadAtLeastAsync(bytes, 9, throwOnEndOfStream: false), Is.EqualTo(8));
+        Assert.That(bytes.Take(8), Is.EqualTo(packed.ToArray().Skip(2).Take(8)));
     }
 
     [TestCase(true)]
@@ -131,6 +160,8 @@ public sealed class GcsLawsTests : RemoteStoreLaws
         });
         Assert.That((error.Message, GcsErrors.IsTransient(error)), Is.EqualTo(("nothing more of the answer came for 2 seconds", true)));
     }
+
+    private static bool IsOfUpload(HttpRequest request) => request.Method == "POST" && request.QueryString.Value!.Contains("uploadId=", StringComparison.Ordinal);
 
     // The signature holds the host, so the front is what the client is told, and it passes on what was signed.
     private GcsStore Behind(ScriptedFront front) => new(Options with { Endpoint = front.Endpoint });

@@ -137,6 +137,20 @@ internal sealed partial class GcsStandIn : IAsyncDisposable
         using var content = new MemoryStream();
         await answer.ResponseStream.CopyToAsync(content);
         var response = call.Context.Response;
+        if (answer.Headers.ContentEncoding == "gzip")
+        {
+            // https://cloud.google.com/storage/docs/transcoding: unpacked on the way, whole and without a length, for who does not say that he takes it as it is.
+            if (!call.Context.Request.Headers.AcceptEncoding.ToString().Contains("gzip", StringComparison.Ordinal))
+            {
+                content.Position = 0;
+                await using var unpacked = new System.IO.Compression.GZipStream(content, System.IO.Compression.CompressionMode.Decompress);
+                await unpacked.CopyToAsync(call.Context.Request.Method == "GET" ? response.Body : Stream.Null);
+                return;
+            }
+
+            response.Headers.ContentEncoding = "gzip";
+        }
+
         response.StatusCode = range is null ? 200 : 206;
         response.ContentLength = content.Length;
         if (range is null)

@@ -1,4 +1,5 @@
 using System.Net;
+using Amazon.S3;
 using Etl.Contracts;
 using Etl.EndToEnd.Tests;
 using Etl.Plugins.Lake;
@@ -75,6 +76,22 @@ public sealed class S3FaultTests : S3FrontFixture
         Front.LoseAnswer(IsConditional, times: 1);
         Assert.That(await Store.PutIfAbsentAsync("log/1", "theirs"u8.ToArray(), default), Is.False);
         Assert.That(await Store.TextAsync("log/1"), Is.EqualTo("mine"));
+    }
+
+    [Test]
+    [Property("Fault", 15)]
+    public async Task An_upload_whose_answer_is_lost_when_it_is_complete_finds_the_object_that_it_has_become()
+    {
+        Front.LoseAnswer(r => r.Method == "POST" && IsOfUpload(r), times: 1);
+        Front.Refuse(r => r.Method == "POST" && IsOfUpload(r), HttpStatusCode.NotFound, "NoSuchUpload", times: 1);
+        await PutLargeAsync("a");
+        Assert.That(await Store.DigestAsync("a"), Is.EqualTo(MadeStream.DigestOf(1, Large)));
+        // Another program gave the upload up, and an older object is there.
+        Front.Refuse(r => r.Method == "POST" && IsOfUpload(r), HttpStatusCode.NotFound, "NoSuchUpload", times: 1);
+        await using var content = new MadeStream(2, Large);
+        Assert.That(Thrown<AmazonS3Exception>(async () => await Store.PutAsync("a", content, default)).ErrorCode, Is.EqualTo("NoSuchUpload"));
+        Assert.That(await Store.DigestAsync("a"), Is.EqualTo(MadeStream.DigestOf(1, Large)));
+        Assert.That(await S3Server.OpenUploadsAsync(Bucket), Is.Empty);
     }
 
     [TestCase(1_000)]
