@@ -44,8 +44,7 @@ public sealed class AzureBlobRules : OptionsRules<AzureBlobOptions>
         RuleFor(o => o.Account).NotEmpty().WithMessage("is empty.");
         RuleFor(o => o.Container).Matches("^(\\$root|\\$web|[a-z0-9](-?[a-z0-9]){2,62})$").WithMessage("is no name of a container: 3 to 63 lower case letters, digits and single '-'.");
         RuleFor(o => o.Prefix).Must(p => p is null || p.Split('/').All(name => name is not ("" or "." or ".."))).WithMessage("must be a relative folder without '/' at its ends and without '..'.");
-        RuleFor(o => o.Endpoint).Must(e => e is null || (Uri.TryCreate(e, UriKind.Absolute, out var address) && address.Scheme is "https" or "http" && address.Query.Length == 0))
-            .WithMessage("must be an address such as https://host or http://127.0.0.1:10000/account.");
+        RuleFor(o => o.Endpoint).MustBeEndpoint("https://host or http://127.0.0.1:10000/account");
         RuleFor(o => o.AccountKey).Must((o, key) => key is null != o.SasToken is null).WithMessage("or sas_token is needed: one of the two.");
     }
 }

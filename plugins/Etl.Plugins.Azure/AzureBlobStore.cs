@@ -18,6 +18,7 @@ public sealed class AzureBlobStore : IConnection, IObjectStore
     private readonly string _prefix;
     private readonly Lazy<BlobContainerClient> _container;
     private readonly Lazy<BlobContainerClient> _once;
+    private readonly PartBuffers _blocks = new(BlockUpload.BlockBytes);
 
     /// <summary>Makes the connection without I/O.</summary>
     public AzureBlobStore(AzureBlobOptions options)
@@ -55,7 +56,7 @@ public sealed class AzureBlobStore : IConnection, IObjectStore
     public async ValueTask<string> PutVerifiedAsync(string key, Stream content, CancellationToken cancel)
     {
         var blob = Blob(key);
-        return await AskAsync(() => BlockUpload.RunAsync(blob, content, cancel));
+        return await AskAsync(() => BlockUpload.RunAsync(blob, _blocks, content, cancel));
     }
 
     /// <inheritdoc/>
@@ -142,7 +143,11 @@ public sealed class AzureBlobStore : IConnection, IObjectStore
         ValueTask.CompletedTask; // The service drops blocks that no list took by itself, within a week, and has no call to drop them sooner.
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    public ValueTask DisposeAsync()
+    {
+        _blocks.Dispose();
+        return ValueTask.CompletedTask;
+    }
 
     private BlockBlobClient Blob(string key) => _container.Value.GetBlockBlobClient(NameOf(key));
 

@@ -1,7 +1,9 @@
 using System.Buffers.Binary;
+using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
 using Azure.Storage.Blobs.Models;
 using Azure.Storage.Blobs.Specialized;
+using Etl.Contracts;
 
 namespace Etl.Plugins.Azure;
 
@@ -14,16 +16,14 @@ internal static class BlockUpload
     /// <summary>With the service's limit of 50,000 blocks, blobs of up to 390 GB.</summary>
     public const int BlockBytes = 8 << 20;
 
-    private const int AtATime = 4;
-
     /// <summary>Writes the whole of <paramref name="content"/>, or nothing. Gives its SHA-256 in lower case hex; the service takes no block whose MD5 is another than it was sent with.</summary>
-    public static async Task<string> RunAsync(BlockBlobClient blob, Stream content, CancellationToken cancel)
+    public static async Task<string> RunAsync(BlockBlobClient blob, PartBuffers buffers, Stream content, CancellationToken cancel)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var block = await NextAsync(content, hash, cancel);
-        if (block.Length < BlockBytes)
+        using var first = await buffers.FillAsync(content, hash, cancel);
+        if (first.IsLast)
         {
-            using var whole = block.Open();
+            using var whole = first.Open();
             await blob.UploadAsync(whole, new BlobUploadOptions(), cancel);
             return Convert.ToHexStringLower(hash.GetHashAndReset());
         }
@@ -31,19 +31,14 @@ internal static class BlockUpload
         // Two uploads of one name must not mix their blocks, and all ids of a blob have to be of one length.
         var upload = Guid.NewGuid();
         var blocks = new List<string>();
-        var onTheWay = new Queue<Task>(AtATime);
+        var onTheWay = new List<Task>();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         try
         {
-            for (; block.Length > 0; block = await NextAsync(content, hash, stop.Token))
+            await foreach (var block in buffers.FromAsync(first, content, hash, stop.Token))
             {
-                if (onTheWay.Count == AtATime)
-                {
-                    await onTheWay.Dequeue();
-                }
-
                 blocks.Add(BlockId(upload, blocks.Count));
-                onTheWay.Enqueue(StageAsync(blob, blocks[^1], block, stop.Token));
+                onTheWay.Add(StageAsync(blob, blocks[^1], block, stop));
             }
 
             await Task.WhenAll(onTheWay);
@@ -53,6 +48,11 @@ internal static class BlockUpload
             // The first failure is the one to tell; the others end before their client is disposed.
             await stop.CancelAsync();
             await Task.WhenAll(onTheWay).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (onTheWay.Select(b => b.Exception?.InnerException).FirstOrDefault(e => e is not null) is { } failed)
+            {
+                ExceptionDispatchInfo.Throw(failed);
+            }
+
             throw;
         }
 
@@ -60,18 +60,21 @@ internal static class BlockUpload
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    private static async Task StageAsync(BlockBlobClient blob, string id, Block block, CancellationToken cancel)
+    private static async Task StageAsync(BlockBlobClient blob, string id, PartBuffers.Part block, CancellationTokenSource stop)
     {
-        using var bytes = block.Open();
-        await blob.StageBlockAsync(id, bytes, new BlockBlobStageBlockOptions(), cancel);
-    }
-
-    private static async Task<Block> NextAsync(Stream content, IncrementalHash hash, CancellationToken cancel)
-    {
-        var bytes = GC.AllocateUninitializedArray<byte>(BlockBytes);
-        var length = await content.ReadAtLeastAsync(bytes, BlockBytes, throwOnEndOfStream: false, cancel);
-        hash.AppendData(bytes, 0, length);
-        return new(bytes, length);
+        using (block)
+        {
+            try
+            {
+                using var bytes = block.Open();
+                await blob.StageBlockAsync(id, bytes, new BlockBlobStageBlockOptions(), stop.Token);
+            }
+            catch
+            {
+                await stop.CancelAsync();
+                throw;
+            }
+        }
     }
 
     private static string BlockId(Guid upload, int number)
@@ -80,10 +83,5 @@ internal static class BlockUpload
         upload.TryWriteBytes(id);
         BinaryPrimitives.WriteInt32BigEndian(id[16..], number);
         return Convert.ToBase64String(id);
-    }
-
-    private readonly record struct Block(byte[] Bytes, int Length)
-    {
-        public MemoryStream Open() => new(Bytes, 0, Length, writable: false);
     }
 }

@@ -35,7 +35,7 @@ public sealed record GcsConnectionOptions
     public int Retries { get; init; } = 5;
 
     /// <summary>Parts.</summary>
-    [Option("Objects larger than this are uploaded in parts of this size, of which four are in memory at a time. The store takes 10,000 parts at most.")]
+    [Option("Objects larger than this are uploaded in parts of this size, of which eight, of all uploads, are in memory at a time. The store takes 10,000 parts at most.")]
     public ByteSize PartSize { get; init; } = new(8L << 20);
 }
 
@@ -46,7 +46,7 @@ public sealed class GcsConnectionRules : OptionsRules<GcsConnectionOptions>
     public GcsConnectionRules()
     {
         RuleFor(o => o.Bucket).Matches("^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$").WithMessage("is no name of a bucket: small letters, digits, '.', '_' and '-', at least three.");
-        RuleFor(o => o.Endpoint).Must(e => e is null || (Uri.TryCreate(e, UriKind.Absolute, out var address) && address.Scheme is "http" or "https" && address.PathAndQuery == "/")).WithMessage("must be an http or https address without a path.");
+        RuleFor(o => o.Endpoint).MustBeEndpoint().Must(e => e is null || !Uri.TryCreate(e, UriKind.Absolute, out var address) || address.AbsolutePath == "/").WithMessage("must have no path.");
         RuleFor(o => o.AllowHttp).Must((o, allowed) => allowed || !Uri.TryCreate(o.Endpoint, UriKind.Absolute, out var address) || address.Scheme != "http" || address.IsLoopback)
             .WithMessage("is needed for an endpoint without TLS that is not this machine; better, give an https endpoint.");
         RuleFor(o => o.Prefix).Must(p => !p.StartsWith('/') && !p.Split('/').Any(s => s is "." or "..")).WithMessage("must be relative, without '.' and '..'.");

@@ -17,6 +17,7 @@ public sealed class GcsStore : IConnection, IObjectStore
     private readonly string _prefix;
     private readonly string _bucket;
     private readonly Lazy<GcsClient> _client;
+    private readonly PartBuffers _parts;
 
     /// <summary>Makes the connection without I/O.</summary>
     public GcsStore(GcsConnectionOptions options)
@@ -24,6 +25,7 @@ public sealed class GcsStore : IConnection, IObjectStore
         _options = options;
         _prefix = options.Prefix is "" or [.., '/'] ? options.Prefix : options.Prefix + "/";
         _bucket = $"/{options.Bucket}";
+        _parts = new((int)options.PartSize.Bytes);
         _client = new(() => new GcsClient(options.Endpoint is { } endpoint ? new Uri(endpoint) : Google, new GoogSignature(options.AccessKey, options.SecretKey), options.Retries, TimeProvider.System));
     }
 
@@ -170,6 +172,7 @@ public sealed class GcsStore : IConnection, IObjectStore
             Client.Dispose();
         }
 
+        _parts.Dispose();
         return ValueTask.CompletedTask;
     }
 
@@ -177,7 +180,7 @@ public sealed class GcsStore : IConnection, IObjectStore
     private async ValueTask<(Sent Sent, string? Crc)> WriteAsync(string key, Stream content, CancellationToken cancel)
     {
         var path = PathOf(key);
-        var sent = await AskAsync(() => new GcsUpload(Client, path, (int)_options.PartSize.Bytes).WriteAsync(content, cancel));
+        var sent = await AskAsync(() => new GcsUpload(Client, _parts, path).WriteAsync(content, cancel));
         using var there = await HeadAsync(key, cancel);
         var length = there?.Content.Headers.ContentLength;
         return length == sent.Bytes ? (sent, GcsClient.CrcOf(there!))

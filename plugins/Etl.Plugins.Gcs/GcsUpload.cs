@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Numerics;
@@ -6,6 +5,7 @@ using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
 using System.Text;
 using System.Xml.Linq;
+using Etl.Contracts;
 
 namespace Etl.Plugins.Gcs;
 
@@ -16,9 +16,8 @@ namespace Etl.Plugins.Gcs;
 internal sealed record Sent(long Bytes, string Sha256, string Crc32C);
 
 /// <summary>Writes one object: by one request if it is small, otherwise in parts, of which some are under way at a time. What fails leaves no part behind.</summary>
-internal sealed class GcsUpload(GcsClient client, string path, int partSize)
+internal sealed class GcsUpload(GcsClient client, PartBuffers buffers, string path)
 {
-    private const int PartsAtATime = 4;
     private static readonly TimeSpan TimeToAbort = TimeSpan.FromSeconds(30);
 
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -28,22 +27,15 @@ internal sealed class GcsUpload(GcsClient client, string path, int partSize)
     /// <summary>Writes all of the stream, and says what that was. Called once.</summary>
     public async Task<Sent> WriteAsync(Stream content, CancellationToken cancel)
     {
-        var first = ArrayPool<byte>.Shared.Rent(partSize);
-        var length = await FillAsync(content, first, cancel);
-        if (length == partSize)
+        using var first = await buffers.FillAsync(content, _hash, cancel);
+        if (first.IsLast)
         {
-            await InPartsAsync(content, first, cancel);
+            Append(first.Bytes.Span);
+            await client.SendOffAsync(Put(path, first.Bytes), cancel);
         }
         else
         {
-            try
-            {
-                await client.SendOffAsync(Put(path, first.AsMemory(0, length)), cancel);
-            }
-            finally
-            {
-                ArrayPool<byte>.Shared.Return(first);
-            }
+            await InPartsAsync(content, first, cancel);
         }
 
         return new Sent(_bytes, Convert.ToHexStringLower(_hash.GetHashAndReset()), Crc32C());
@@ -65,26 +57,17 @@ internal sealed class GcsUpload(GcsClient client, string path, int partSize)
         }
     }
 
-    private async Task InPartsAsync(Stream content, byte[] first, CancellationToken cancel)
+    private async Task InPartsAsync(Stream content, PartBuffers.Part first, CancellationToken cancel)
     {
         var upload = (await client.SendForXmlAsync(new(HttpMethod.Post, path) { Query = [("uploads", "")] }, cancel)).Elements().First(e => e.Name.LocalName == "UploadId").Value;
         var parts = new List<Task<XElement>>();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        using var places = new SemaphoreSlim(PartsAtATime);
         try
         {
-            var (buffer, length) = (first, partSize);
-            while (length > 0)
+            await foreach (var part in buffers.FromAsync(first, content, _hash, stop.Token))
             {
-                await places.WaitAsync(stop.Token);
-                parts.Add(SendAsync(upload, parts.Count + 1, buffer, length, places, stop));
-                if (length < partSize)
-                {
-                    break;
-                }
-
-                buffer = ArrayPool<byte>.Shared.Rent(partSize);
-                length = await FillAsync(content, buffer, stop.Token);
+                Append(part.Bytes.Span);
+                parts.Add(SendAsync(upload, parts.Count + 1, part, stop));
             }
 
             await CompleteAsync(upload, new XElement("CompleteMultipartUpload", await Task.WhenAll(parts)), cancel);
@@ -129,24 +112,22 @@ internal sealed class GcsUpload(GcsClient client, string path, int partSize)
         }
     }
 
-    private async Task<XElement> SendAsync(string upload, int number, byte[] buffer, int length, SemaphoreSlim places, CancellationTokenSource stop)
+    private async Task<XElement> SendAsync(string upload, int number, PartBuffers.Part part, CancellationTokenSource stop)
     {
-        try
+        using (part)
         {
-            await Task.Yield();
-            var text = number.ToString(CultureInfo.InvariantCulture);
-            using var answer = await client.SendAsync(Put(path, buffer.AsMemory(0, length)) with { Query = [("partNumber", text), ("uploadId", upload)] }, stop.Token);
-            return new XElement("Part", new XElement("PartNumber", text), new XElement("ETag", answer.Headers.ETag?.Tag));
-        }
-        catch
-        {
-            await stop.CancelAsync();
-            throw;
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-            places.Release();
+            try
+            {
+                await Task.Yield();
+                var text = number.ToString(CultureInfo.InvariantCulture);
+                using var answer = await client.SendAsync(Put(path, part.Bytes) with { Query = [("partNumber", text), ("uploadId", upload)] }, stop.Token);
+                return new XElement("Part", new XElement("PartNumber", text), new XElement("ETag", answer.Headers.ETag?.Tag));
+            }
+            catch
+            {
+                await stop.CancelAsync();
+                throw;
+            }
         }
     }
 
@@ -163,23 +144,6 @@ internal sealed class GcsUpload(GcsClient client, string path, int partSize)
         }
     }
 
-    private async Task<int> FillAsync(Stream content, byte[] buffer, CancellationToken cancel)
-    {
-        try
-        {
-            var length = await content.ReadAtLeastAsync(buffer.AsMemory(0, partSize), partSize, throwOnEndOfStream: false, cancel);
-            _hash.AppendData(buffer, 0, length);
-            Append(buffer.AsSpan(0, length));
-            _bytes += length;
-            return length;
-        }
-        catch
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-            throw;
-        }
-    }
-
     private string Crc32C()
     {
         var crc = new byte[4];
@@ -189,6 +153,7 @@ internal sealed class GcsUpload(GcsClient client, string path, int partSize)
 
     private void Append(ReadOnlySpan<byte> bytes)
     {
+        _bytes += bytes.Length;
         for (; bytes.Length >= sizeof(ulong); bytes = bytes[sizeof(ulong)..])
         {
             _crc = BitOperations.Crc32C(_crc, BinaryPrimitives.ReadUInt64LittleEndian(bytes));

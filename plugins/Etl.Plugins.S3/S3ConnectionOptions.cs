@@ -59,7 +59,7 @@ public sealed record S3ConnectionOptions
     public bool ConditionalPut { get; init; } = true;
 
     /// <summary>Parts.</summary>
-    [Option("Objects larger than this are uploaded in parts of this size, of which four are in memory at a time. S3 takes 10,000 parts at most.")]
+    [Option("Objects larger than this are uploaded in parts of this size, of which eight, of all uploads, are in memory at a time. S3 takes 10,000 parts at most.")]
     public ByteSize PartSize { get; init; } = new(8L << 20);
 }
 
@@ -90,7 +90,7 @@ public sealed class S3ConnectionRules : OptionsRules<S3ConnectionOptions>
     public S3ConnectionRules()
     {
         RuleFor(o => o.Bucket).Matches("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$").WithMessage("is no name of a bucket: 3 to 63 small letters, digits, '.' and '-'.");
-        RuleFor(o => o.Endpoint).Must(e => e is null || Uri.TryCreate(e, UriKind.Absolute, out var address) && address.Scheme is "http" or "https").WithMessage("must be an http or https address.");
+        RuleFor(o => o.Endpoint).MustBeEndpoint();
         RuleForValue(o => o.AllowHttp).Must((o, _) => o.AllowHttp || !Uri.TryCreate(o.Endpoint, UriKind.Absolute, out var address) || address.Scheme != "http" || address.IsLoopback)
             .WithMessage("is needed for an endpoint without TLS that is not this machine; better, give an https endpoint.");
         RuleFor(o => o.SecretKey).Must((o, secret) => secret is null == o.AccessKey is null).WithMessage("and access_key belong together.");

@@ -22,6 +22,7 @@ public sealed class S3Store : IConnection, IObjectStore
     private readonly string _prefix;
     private readonly Lazy<AmazonS3Client> _client;
     private readonly Lazy<AmazonS3Client> _once;
+    private readonly PartBuffers _parts;
 
     /// <summary>Makes the connection without I/O.</summary>
     public S3Store(S3ConnectionOptions options)
@@ -30,6 +31,7 @@ public sealed class S3Store : IConnection, IObjectStore
         _prefix = options.Prefix is "" or [.., '/'] ? options.Prefix : options.Prefix + "/";
         _client = new(() => CreateClient(Retries));
         _once = new(() => CreateClient(retries: 0));
+        _parts = new((int)options.PartSize.Bytes);
     }
 
     /// <inheritdoc/>
@@ -186,6 +188,7 @@ public sealed class S3Store : IConnection, IObjectStore
             client.Value.Dispose();
         }
 
+        _parts.Dispose();
         return ValueTask.CompletedTask;
     }
 
@@ -223,7 +226,7 @@ public sealed class S3Store : IConnection, IObjectStore
     // With the tag that the store gave the object.
     private async ValueTask<(Sent Sent, string? Tag)> WriteAsync(string key, Stream content, CancellationToken cancel)
     {
-        var sent = await GuardAsync(() => new Upload(Client, _options, KeyOf(key)).WriteAsync(content, cancel));
+        var sent = await GuardAsync(() => new Upload(Client, _options, _parts, KeyOf(key)).WriteAsync(content, cancel));
         var there = await HeadAsync(key, cancel);
         return there?.ContentLength == sent.Bytes ? (sent, there.ETag?.Trim('"'))
             : throw new EtlException("ETL4594", FormattableString.Invariant($"'{key}' was written to {Display} with {sent.Bytes} bytes, and {(there is null ? "nothing is" : $"{there.ContentLength} are")} there"),

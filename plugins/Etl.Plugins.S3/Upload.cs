@@ -1,8 +1,8 @@
-using System.Buffers;
 using System.Globalization;
 using System.Security.Cryptography;
 using Amazon.S3;
 using Amazon.S3.Model;
+using Etl.Contracts;
 
 namespace Etl.Plugins.S3;
 
@@ -13,10 +13,8 @@ namespace Etl.Plugins.S3;
 internal sealed record Sent(long Bytes, string Sha256, string Tag);
 
 /// <summary>Writes one object: by one request if it is small, otherwise in parts, of which some are under way at a time. What fails leaves no part behind.</summary>
-internal sealed class Upload(AmazonS3Client client, S3ConnectionOptions options, string key)
+internal sealed class Upload(AmazonS3Client client, S3ConnectionOptions options, PartBuffers buffers, string key)
 {
-    private const int PartsAtATime = 4;
-
     private static readonly TimeSpan TimeToAbort = TimeSpan.FromSeconds(30);
 
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -24,25 +22,16 @@ internal sealed class Upload(AmazonS3Client client, S3ConnectionOptions options,
     /// <summary>Writes all of the stream, and says what that was. Called once.</summary>
     public async Task<Sent> WriteAsync(Stream content, CancellationToken cancel)
     {
-        var size = (int)options.PartSize.Bytes;
-        var first = ArrayPool<byte>.Shared.Rent(size);
-        var length = await FillAsync(content, first, size, cancel);
-        if (length == size)
+        using var first = await buffers.FillAsync(content, _hash, cancel);
+        if (!first.IsLast)
         {
             return await InPartsAsync(content, first, cancel);
         }
 
-        try
-        {
-            using var stream = new MemoryStream(first, 0, length, writable: false);
-            var digest = S3Store.Md5(first.AsSpan(0, length));
-            await client.PutObjectAsync(Describe(options, key, stream, Convert.ToBase64String(digest)), cancel);
-            return new Sent(length, Convert.ToHexStringLower(_hash.GetHashAndReset()), Convert.ToHexStringLower(digest));
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(first);
-        }
+        using var stream = first.Open();
+        var digest = S3Store.Md5(first.Bytes.Span);
+        await client.PutObjectAsync(Describe(options, key, stream, Convert.ToBase64String(digest)), cancel);
+        return new Sent(first.Bytes.Length, Convert.ToHexStringLower(_hash.GetHashAndReset()), Convert.ToHexStringLower(digest));
     }
 
     /// <summary>A write by one request.</summary>
@@ -78,28 +67,19 @@ internal sealed class Upload(AmazonS3Client client, S3ConnectionOptions options,
         }
     }
 
-    private async Task<Sent> InPartsAsync(Stream content, byte[] first, CancellationToken cancel)
+    private async Task<Sent> InPartsAsync(Stream content, PartBuffers.Part first, CancellationToken cancel)
     {
         var upload = (await client.InitiateMultipartUploadAsync(
             new() { BucketName = options.Bucket, Key = key, ServerSideEncryptionMethod = EncryptionOf(options), ServerSideEncryptionKeyManagementServiceKeyId = options.KmsKey }, cancel)).UploadId;
         var parts = new List<Task<(PartETag Part, byte[] Digest)>>();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        using var places = new SemaphoreSlim(PartsAtATime);
         try
         {
-            var (buffer, length, total) = (first, (int)options.PartSize.Bytes, 0L);
-            while (length > 0)
+            var total = 0L;
+            await foreach (var part in buffers.FromAsync(first, content, _hash, stop.Token))
             {
-                await places.WaitAsync(stop.Token);
-                total += length;
-                parts.Add(SendAsync(upload, parts.Count + 1, buffer, length, places, stop));
-                if (length < (int)options.PartSize.Bytes)
-                {
-                    break;
-                }
-
-                buffer = ArrayPool<byte>.Shared.Rent(length);
-                length = await FillAsync(content, buffer, length, stop.Token);
+                total += part.Bytes.Length;
+                parts.Add(SendAsync(upload, parts.Count + 1, part, stop));
             }
 
             var sent = await Task.WhenAll(parts);
@@ -153,31 +133,29 @@ internal sealed class Upload(AmazonS3Client client, S3ConnectionOptions options,
         }
     }
 
-    private async Task<(PartETag Part, byte[] Digest)> SendAsync(string upload, int number, byte[] buffer, int length, SemaphoreSlim places, CancellationTokenSource stop)
+    private async Task<(PartETag Part, byte[] Digest)> SendAsync(string upload, int number, PartBuffers.Part part, CancellationTokenSource stop)
     {
-        try
+        using (part)
         {
-            await Task.Yield();
-            using var stream = new MemoryStream(buffer, 0, length, writable: false);
-            var digest = S3Store.Md5(buffer.AsSpan(0, length));
-            var answer = await client.UploadPartAsync(
-                new()
-                {
-                    BucketName = options.Bucket, Key = key, UploadId = upload, PartNumber = number, PartSize = length, InputStream = stream,
-                    MD5Digest = Convert.ToBase64String(digest),
-                },
-                stop.Token);
-            return (new PartETag(number, answer.ETag), digest);
-        }
-        catch
-        {
-            await stop.CancelAsync();
-            throw;
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-            places.Release();
+            try
+            {
+                await Task.Yield();
+                using var stream = part.Open();
+                var digest = S3Store.Md5(part.Bytes.Span);
+                var answer = await client.UploadPartAsync(
+                    new()
+                    {
+                        BucketName = options.Bucket, Key = key, UploadId = upload, PartNumber = number, PartSize = part.Bytes.Length, InputStream = stream,
+                        MD5Digest = Convert.ToBase64String(digest),
+                    },
+                    stop.Token);
+                return (new PartETag(number, answer.ETag), digest);
+            }
+            catch
+            {
+                await stop.CancelAsync();
+                throw;
+            }
         }
     }
 
@@ -209,21 +187,6 @@ internal sealed class Upload(AmazonS3Client client, S3ConnectionOptions options,
         catch (Exception e) when (e is AmazonS3Exception or OperationCanceledException or HttpRequestException or Amazon.Runtime.AmazonClientException)
         {
             // The store is gone, or no longer takes the credentials. A later run discards what this one left; an error from here would hide the one that brought us here.
-        }
-    }
-
-    private async Task<int> FillAsync(Stream content, byte[] buffer, int size, CancellationToken cancel)
-    {
-        try
-        {
-            var length = await content.ReadAtLeastAsync(buffer.AsMemory(0, size), size, throwOnEndOfStream: false, cancel);
-            _hash.AppendData(buffer, 0, length);
-            return length;
-        }
-        catch
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-            throw;
         }
     }
 }

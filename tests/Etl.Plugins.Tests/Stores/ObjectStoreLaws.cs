@@ -238,6 +238,7 @@ public abstract class ObjectStoreLaws
     [TestCase(1)]
     [TestCase(8 << 20)]
     [TestCase(16 << 20)]
+    [TestCase(16 << 20)]
     [TestCase(20_000_003)]
     public async Task A_verified_write_gives_the_hash_of_what_is_there(int length)
     {
