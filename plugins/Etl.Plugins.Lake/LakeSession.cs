@@ -112,7 +112,12 @@ internal sealed class LakeSession : IReconcilingLoadSession, IMovableLoadSession
     public async ValueTask<PublishResult> RehearseAsync(Checkpoint next, CancellationToken cancel)
     {
         RequireWholeTable();
-        return (await _decision.DecideAsync(_table, await WrittenAsync(cancel), cancel)).Report(_load.Layout.Column is not null, null);
+        var change = await _decision.DecideAsync(_table, await WrittenAsync(cancel), cancel);
+        // The source was read after the table: what another run published in between would be told as a difference.
+        await _log.AdvanceAsync(_table, cancel);
+        RequireTurn();
+        RequireWholeTable();
+        return change.Report(_load.Layout.Column is not null, null);
     }
 
     /// <inheritdoc/>

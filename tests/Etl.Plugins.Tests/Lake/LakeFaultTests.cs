@@ -139,6 +139,22 @@ public partial class LakeFaultTests
         Assert.That(table.Read(), Is.EqualTo(LakeTable.Text(Two)), "the other one's row stays");
     }
 
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task A_comparison_during_which_a_run_publishes_ends_and_tells_no_differences(bool isOther)
+    {
+        var table = new LakeTable(LakeTable.Upsert());
+        await table.LoadAsync([Two[0]]);
+        await using var session = (LakeSession)await table.OpenAsync();
+        var next = table.Next(session);
+        table.Key = isOther ? Other : table.Key;
+        await table.LoadAsync([Two[1]]);
+        await LakeTable.StageAsync(session, Two);
+        await LakeTable.StageKeysAsync(session, Two);
+        Assert.That(async () => await session.RehearseAsync(next, default), isOther ? Throws.TypeOf<EtlException>().With.Property("Code").EqualTo("ETL4564") : Throws.TypeOf<FencedException>());
+        Assert.That(table.Read(), Is.EqualTo(LakeTable.Text(Two)));
+    }
+
     [TestCase("lake.staged", false)]
     [TestCase("lake.before_commit", false)]
     [TestCase("lake.after_commit", true)]
