@@ -1,6 +1,8 @@
+using Etl.Contracts;
 using Etl.Plugins.Tests;
 using Etl.Runtime.Definition;
 using Etl.Runtime.Execution;
+using Microsoft.Extensions.Time.Testing;
 using NUnit.Framework;
 
 namespace Etl.Runtime.Tests.Execution;
@@ -63,6 +65,50 @@ public sealed class ResilienceTests
             }).AsTask().GetAwaiter().GetResult()),
             Is.EqualTo("ETL4304: the circuit breaker is open after 3 failures in a row. Nothing is called for 00:01:00. Look at what failed before; then run again."));
         Assert.That(calls, Is.EqualTo(3));
+    }
+
+    [Test]
+    public async Task After_the_break_one_call_tells_whether_the_others_may_follow()
+    {
+        var time = new FakeTimeProvider();
+        var policies = Quick with { Retry = Quick.Retry with { Attempts = 1 }, CircuitBreaker = new CircuitBreakerPolicy { ConsecutiveFailures = 1, Break = TimeSpan.FromMinutes(1) } };
+        var pipeline = Resilience.Of(policies, e => e is TimeoutException, time, (_, _, _) => { });
+        await AssertAsync<TimeoutException>(Fails);
+        await AssertAsync<EtlException>(Passes);
+        time.Advance(TimeSpan.FromMinutes(1));
+        await AssertAsync<TimeoutException>(Fails);
+        await AssertAsync<EtlException>(Passes);
+        time.Advance(TimeSpan.FromMinutes(1));
+        var answer = new TaskCompletionSource();
+        var first = pipeline.ExecuteAsync(async _ => await answer.Task).AsTask();
+        await AssertAsync<EtlException>(Passes);
+        answer.SetResult();
+        await first;
+        await pipeline.ExecuteAsync(_ => Passes());
+
+        static ValueTask Passes() => ValueTask.CompletedTask;
+        static ValueTask Fails() => throw new TimeoutException();
+        async Task AssertAsync<T>(Func<ValueTask> call) where T : Exception => await Assert.ThrowsAsync<T>(async () => await pipeline.ExecuteAsync(_ => call()));
+    }
+
+    [TestCase(null, 5)]
+    [TestCase(3_000, 3)]
+    [TestCase(900, 1)]
+    public async Task No_wait_is_begun_that_would_end_after_the_run_must(int? timeout, int expected)
+    {
+        var (calls, time) = (0, new FakeTimeProvider());
+        var policies = new Policies { Retry = new RetryPolicy { Attempts = 5, Base = TimeSpan.FromSeconds(1), Max = TimeSpan.FromSeconds(1) }, CircuitBreaker = new CircuitBreakerPolicy { ConsecutiveFailures = 100 }, Timeout = timeout is { } ms ? TimeSpan.FromMilliseconds(ms) : null };
+        var pipeline = Resilience.Of(policies with { Retry = policies.Retry with { Backoff = Backoff.Constant } }, e => e is TimeoutException, time, (_, _, _) => { });
+        var run = pipeline.ExecuteAsync(_ => ++calls > 0 ? throw new TimeoutException() : ValueTask.CompletedTask).AsTask();
+        while (!run.IsCompleted)
+        {
+            // Jittered: at most a quarter more.
+            time.Advance(TimeSpan.FromMilliseconds(1_250));
+            await Task.Delay(10);
+        }
+
+        await Assert.ThrowsAsync<TimeoutException>(() => run);
+        Assert.That(calls, Is.EqualTo(expected), "what failed is told, not that time was up");
     }
 
     [Test]
