@@ -16,8 +16,8 @@ internal sealed class CliHost
     /// <summary>For progress, logs and errors.</summary>
     public required TextWriter Error { get; init; }
 
-    /// <summary>Whether a person sees what goes to <see cref="Error"/> as it comes.</summary>
-    public required bool ErrorIsTerminal { get; init; }
+    /// <summary>The terminal behind <see cref="Error"/>, on which a person sees progress move; null where there is none.</summary>
+    public TextWriter? Terminal { get; init; }
 
     /// <summary>The clock.</summary>
     public required TimeProvider Time { get; init; }

@@ -12,9 +12,9 @@ using var interruption = new Interruption(Environment.Exit, StopLimit.OfProcess,
 var host = new CliHost
 {
     App = () => new EtlApp(TimeProvider.System),
-    Out = Console.Out,
-    Error = Console.Error,
-    ErrorIsTerminal = !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") != "dumb",
+    Out = new PlainText(Console.Out),
+    Error = new PlainText(Console.Error),
+    Terminal = Console.IsErrorRedirected || Environment.GetEnvironmentVariable("TERM") == "dumb" ? null : Console.Error,
     Time = TimeProvider.System,
     Interruption = interruption,
 };

@@ -18,7 +18,7 @@ internal sealed record CliSession(int ExitCode, string Out, string Error, Script
         using var interruption = new Interruption(_ => { }, TimeSpan.FromMinutes(5), TimeProvider.System);
         var app = during is null ? new ScriptedApp { Answer = answer } : new ScriptedApp { Answer = answer, During = during };
         var (output, error) = (new StringWriter(CultureInfo.InvariantCulture) { NewLine = "\n" }, new StringWriter(CultureInfo.InvariantCulture) { NewLine = "\n" });
-        var host = new CliHost { App = () => app, Out = output, Error = error, ErrorIsTerminal = false, Time = TimeProvider.System, Interruption = interruption };
+        var host = new CliHost { App = () => app, Out = output, Error = error, Time = TimeProvider.System, Interruption = interruption };
         var code = await CommandLine.RunAsync(host, arguments);
         return new CliSession(code, output.ToString(), error.ToString(), app);
     }

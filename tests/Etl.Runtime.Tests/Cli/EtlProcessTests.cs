@@ -51,6 +51,16 @@ public sealed class EtlProcessTests
     }
 
     [Test]
+    public async Task No_text_that_is_printed_does_anything_to_a_terminal()
+    {
+        var (code, _, error) = await EtlAsync("runs", "show", "\u001b]0;owned\u0007\u001b[2J\r\u009b");
+
+        Assert.That(code, Is.EqualTo(2));
+        Assert.That(error, Does.Contain("\\x1b]0;owned\\x07\\x1b[2J\\x0d\\x9b"));
+        Assert.That(error.Where(char.IsControl).Distinct(), Is.EqualTo(new[] { '\n' }));
+    }
+
+    [Test]
     public async Task An_error_is_also_a_document_when_that_was_asked_for()
     {
         var (code, output, error) = await EtlAsync("runs", "show", "abc", "--output", "json");

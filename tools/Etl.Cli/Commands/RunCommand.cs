@@ -92,9 +92,9 @@ internal static class RunCommand
     private static async Task<RunReport> ExecuteAsync(Invocation call, RunRequest request)
     {
         var host = call.Host;
-        if (host.ErrorIsTerminal && !call.Trace)
+        if (host.Terminal is { } terminal && !call.Trace)
         {
-            return await TerminalProgress.ShowAsync(host.Error, host.Time, progress => call.App.RunAsync(request, progress, JsonLog.None, call.Cancel));
+            return await TerminalProgress.ShowAsync(terminal, host.Time, progress => call.App.RunAsync(request, progress, JsonLog.None, call.Cancel));
         }
 
         var log = new JsonLog(host.Error, call.App.Redact, host.Time, call.Trace ? LogLevel.Debug : LogLevel.Info);
