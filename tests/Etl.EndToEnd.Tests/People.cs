@@ -70,6 +70,9 @@ internal static class People
             Assert.That(load["dead_lettered"]!.GetValue<long>(), Is.EqualTo(reasons.Length));
             Assert.That(first["loads"]![0]!["inserted"]!.GetValue<long>(), Is.EqualTo(Rows - reasons.Length));
             Assert.That(Letters(project), Is.EqualTo(reasons.Select(r => $"warehouse target {r}")));
+            Assert.That(
+                project.DuckRows(null, $"SELECT DISTINCT concat_ws(' ', _etl_run_id, _etl_plan, typeof(id), typeof(name), typeof(age)) FROM {Files(project)}"),
+                Is.EqualTo(new[] { $"{first["run_id"]} {first["plan_hash"]} BIGINT VARCHAR BIGINT" }));
         }
 
         var second = await project.ReportAsync("run", "people.yaml");
@@ -80,5 +83,7 @@ internal static class People
     }
 
     private static List<string> Letters(ProjectFolder project) => project.DuckRows(
-        null, $"SELECT _etl_stage || ' ' || _etl_rule || ' ' || _etl_reason FROM read_parquet('{project.PathOf(".etl/dead-letters/people")}/*.parquet') ORDER BY id");
+        null, $"SELECT _etl_stage || ' ' || _etl_rule || ' ' || _etl_reason FROM {Files(project)} ORDER BY id");
+
+    private static string Files(ProjectFolder project) => $"read_parquet('{project.PathOf(".etl/dead-letters/people")}/*.parquet')";
 }

@@ -1,3 +1,5 @@
+using System.Text;
+using System.Text.Json;
 using NUnit.Framework;
 using NUnit.Framework.Internal;
 
@@ -21,13 +23,24 @@ public sealed class SecretsTests
     }
 
     [Test]
+    public void A_password_is_found_within_what_is_encoded_with_it([Values("", "u", "us", "user:")] string before, [Values("", "x", "@h")] string after)
+    {
+        var whole = $"{before}{Secret}{after}";
+        foreach (var form in new[] { Convert.ToBase64String(Encoding.UTF8.GetBytes(whole)), JsonSerializer.Serialize(whole), Uri.EscapeDataString(whole) })
+        {
+            using var isolated = new TestExecutionContext.IsolatedContext();
+            Assert.That(() => Secrets.AssertAbsent("it", form, [Secret]), Throws.TypeOf<AssertionException>(), form);
+        }
+    }
+
+    [Test]
     public async Task A_password_that_the_program_prints_fails_the_test_that_ran_it()
     {
         using var project = ProjectFolder.With(("etl.yaml", ""));
         project.Environment["SOME_PASSWORD"] = "validate-me";
         using var isolated = new TestExecutionContext.IsolatedContext();
         // The program says which path is not there.
-        Assert.That(async () => await project.RunAsync("validate", "validate-me"), Throws.TypeOf<AssertionException>().With.Message.Contains("holds a password"));
+        Assert.That(async () => await project.RunAsync("validate", "validate-me"), Throws.TypeOf<AssertionException>().With.Message.Contains("holds a secret"));
     }
 
     [Test]

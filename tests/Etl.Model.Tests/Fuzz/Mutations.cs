@@ -20,8 +20,8 @@ internal static class Mutations
         return Gen.Select(Gen.Int[0, corpus.Count - 1], change.Array[1, 6], (text, changes) => changes.Aggregate(corpus[text], (t, c) => Apply(t, c.kind, c.at, c.to, spikes[c.token], c.times)));
     }
 
-    /// <summary>Seconds that each parser is tried for: ETL_FUZZ_SECONDS, or so many that all five together are tried for a minute.</summary>
-    public static int Seconds { get; } = int.Parse(Environment.GetEnvironmentVariable("ETL_FUZZ_SECONDS") ?? "12", CultureInfo.InvariantCulture);
+    /// <summary>Seconds that each parser is tried for: ETL_FUZZ_SECONDS, or a minute.</summary>
+    public static int Seconds { get; } = int.Parse(Environment.GetEnvironmentVariable("ETL_FUZZ_SECONDS") ?? "60", CultureInfo.InvariantCulture);
 
     private static string Apply(string text, int kind, double at, double to, string token, int times)
     {

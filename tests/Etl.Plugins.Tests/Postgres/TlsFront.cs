@@ -11,7 +11,7 @@ internal sealed class TlsFront : IDisposable
 {
     private const int SslRequest = 80877103;
 
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly TcpListener _listener = new(IPAddress.Any, 0);
     private readonly X509Certificate2 _certificate;
     private readonly (string Host, int Port) _behind;
     private int _plain;

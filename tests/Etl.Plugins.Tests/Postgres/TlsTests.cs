@@ -1,3 +1,6 @@
+using System.Net;
+using System.Net.NetworkInformation;
+using System.Net.Sockets;
 using Etl.Contracts;
 using Etl.Plugins.Postgres;
 using NUnit.Framework;
@@ -45,5 +48,29 @@ public sealed class TlsTests
         {
             File.Delete(root);
         }
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task Unless_the_mode_is_set_a_certificate_is_verified_wherever_the_server_is_not_on_this_machine(bool isThisMachine)
+    {
+        await using var db = await TestDatabase.CreateAsync();
+        using var unknown = TlsFront.Authority("unknown");
+        // An address of this machine that is not its loopback, as a server elsewhere has one.
+        var host = isThisMachine ? "127.0.0.1" : NetworkInterface.GetAllNetworkInterfaces().SelectMany(i => i.GetIPProperties().UnicastAddresses)
+            .First(a => a.Address.AddressFamily == AddressFamily.InterNetwork && !IPAddress.IsLoopback(a.Address)).Address.ToString();
+        using var certificate = TlsFront.Certificate(unknown, host, 30);
+        using var front = new TlsFront(certificate, db.Options.Host, db.Options.Port);
+        await using var connection = new PostgresConnection(db.Options with { Host = host, Port = front.Port, SslMode = null, ConnectTimeout = TimeSpan.FromMinutes(5) });
+        if (isThisMachine)
+        {
+            Assert.That(await connection.DescribeTableAsync("nothing", CancellationToken.None), Is.Null);
+        }
+        else
+        {
+            Assert.That((await Assert.ThrowsAsync<EtlException>(async () => await connection.DescribeTableAsync("nothing", CancellationToken.None)))!.Code, Is.EqualTo("ETL4453"));
+        }
+
+        Assert.That(front.Plain, Is.Zero);
     }
 }
