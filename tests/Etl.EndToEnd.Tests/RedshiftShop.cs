@@ -17,7 +17,9 @@ internal sealed class RedshiftShop : IAsyncDisposable
     private readonly S3Buckets _buckets = new(new Uri(S3Server.Endpoint), S3Server.AccessKey, S3Server.SecretKey);
     private readonly string _name;
 
-    private RedshiftShop(NpgsqlConnectionStringBuilder server, string name) => (_server, _name) = (server, name);
+    private readonly string? _storeThrough;
+
+    private RedshiftShop(NpgsqlConnectionStringBuilder server, string name, string? storeThrough) => (_server, _name, _storeThrough) = (server, name, storeThrough);
 
     public ProjectFolder Project { get; } = ProjectFolder.With(("etl.yaml", "{}\n"));
 
@@ -25,10 +27,12 @@ internal sealed class RedshiftShop : IAsyncDisposable
 
     public string Bucket { get; private set; } = "";
 
-    public static async Task<RedshiftShop> OpenAsync(string name)
+    /// <param name="name">Of its databases.</param>
+    /// <param name="storeThrough">The endpoint through which the command line reaches the store.</param>
+    public static async Task<RedshiftShop> OpenAsync(string name, string? storeThrough = null)
     {
         var server = new NpgsqlConnectionStringBuilder(Environment.GetEnvironmentVariable("ETL_TEST_POSTGRES") ?? throw new InvalidOperationException("ETL_TEST_POSTGRES names no server; run the tests by tools/test")) { Pooling = false };
-        var shop = new RedshiftShop(server, $"redshift_{name}_{Environment.ProcessId}");
+        var shop = new RedshiftShop(server, $"redshift_{name}_{Environment.ProcessId}", storeThrough);
         await shop.ExecuteAsync("postgres", $"create database {shop._name}_shop");
         await shop.ExecuteAsync("postgres", $"create database {shop._name}_dwh");
         await shop.ExecuteAsync($"{shop._name}_shop",
@@ -52,6 +56,13 @@ internal sealed class RedshiftShop : IAsyncDisposable
         update orders set status = 'paid{round}', updated_at = now() where id % 7 = {round} % 7;
         update orders set deleted_at = now(), updated_at = now() where id = {round};
         """));
+
+    /// <summary>So many orders of one day that a file of them goes to the store in several parts: 11 MB that nothing compresses.</summary>
+    public Task AddLargeAsync() => ExecuteAsync($"{_name}_shop",
+        """
+        insert into orders (id, status, note, amount, created_at)
+        select g, 'large', (select string_agg(md5(g::text || x || random()), '') from generate_series(1, 12) x), g, timestamptz '2026-03-02 12:00Z' from generate_series(1000000, 1029999) g
+        """);
 
     /// <summary>Both targets hold what the shop's own SQL says, and nothing is left in staging.</summary>
     public async Task AssertLoadedAsync(string when)
@@ -103,7 +114,7 @@ internal sealed class RedshiftShop : IAsyncDisposable
             connections:
               shop: { type: postgres, host: {{_server.Host}}, port: {{_server.Port}}, database: {{_name}}_shop, user: {{_server.Username}}, password: "${DB_PASSWORD}" }
               dwh: { type: redshift, host: 127.0.0.1, port: {{Warehouse.Port}}, database: {{_name}}_dwh, schema: analytics, user: dw, password: "${DW_PASSWORD}", staging: lake, iam_role: "{{Role}}" }
-              lake: {{S3Server.Connection(Bucket)}}
+              lake: {{S3Server.Connection(Bucket, _storeThrough)}}
             """);
         Project.Write("orders.yaml",
             """

@@ -35,7 +35,9 @@ internal static class S3Server
     }
 
     /// <summary>A connection's YAML; the secret comes from the environment variable <c>S3_SECRET</c>.</summary>
-    public static string Connection(string bucket) => $"{{ type: s3, bucket: {bucket}, endpoint: \"{Endpoint}\", access_key: {AccessKey}, secret_key: \"${{S3_SECRET}}\" }}";
+    /// <param name="bucket">Which.</param>
+    /// <param name="endpoint">Of what stands before the server; otherwise the server's.</param>
+    public static string Connection(string bucket, string? endpoint = null) => $"{{ type: s3, bucket: {bucket}, endpoint: \"{endpoint ?? Endpoint}\", access_key: {AccessKey}, secret_key: \"${{S3_SECRET}}\" }}";
 
     /// <summary>Makes a folder hold what the bucket holds, and nothing else.</summary>
     public static async Task MirrorAsync(string bucket, string folder)

@@ -17,6 +17,7 @@ internal sealed class ScriptedFront : IAsyncDisposable
     private readonly List<Rule> _rules = [];
     private int _requests;
     private int _gets;
+    private int _played;
 
     private ScriptedFront(string behind)
     {
@@ -31,6 +32,9 @@ internal sealed class ScriptedFront : IAsyncDisposable
 
     /// <summary>Those that ask for content.</summary>
     public int Gets => Volatile.Read(ref _gets);
+
+    /// <summary>Those that a test had other plans with.</summary>
+    public int Played => Volatile.Read(ref _played);
 
     public static async Task<ScriptedFront> StartAsync(string behind)
     {
@@ -63,8 +67,20 @@ internal sealed class ScriptedFront : IAsyncDisposable
     /// <summary>The next requests like this get half of their answer's body, and then nothing for as long as the client waits.</summary>
     public void Stall(Func<HttpRequest, bool> which, int times) => Add(which, times, async exchange => await exchange.AnswerHalfAsync(await exchange.PassOnAsync()));
 
-    /// <summary>A bit of the bodies of all requests like this is turned over on the way.</summary>
-    public void Damage(Func<HttpRequest, bool> which) => Add(which, int.MaxValue, async exchange =>
+    /// <summary>The next request like this is not passed on and gets no answer for as long as the client waits. Ends when it came.</summary>
+    public Task HoldAsync(Func<HttpRequest, bool> which)
+    {
+        var came = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Add(which, 1, exchange =>
+        {
+            came.TrySetResult();
+            return exchange.UntilGivenUpAsync();
+        });
+        return came.Task;
+    }
+
+    /// <summary>A bit of the bodies of the next requests like this is turned over on the way.</summary>
+    public void Damage(Func<HttpRequest, bool> which, int times = int.MaxValue) => Add(which, times, async exchange =>
     {
         exchange.Body[exchange.Body.Length / 2] ^= 1;
         await exchange.AnswerAsync(await exchange.PassOnAsync());
@@ -119,6 +135,7 @@ internal sealed class ScriptedFront : IAsyncDisposable
             }
 
             rule.Left--;
+            Interlocked.Increment(ref _played);
             return rule.Act;
         }
     }
@@ -133,6 +150,8 @@ internal sealed class ScriptedFront : IAsyncDisposable
         public byte[] Body => body;
 
         public void Abort() => context.Abort();
+
+        public async Task UntilGivenUpAsync() => await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
         // With the host and the target as the client signed them.
         public async Task<HttpResponseMessage> PassOnAsync()
@@ -175,7 +194,7 @@ internal sealed class ScriptedFront : IAsyncDisposable
                 context.Response.ContentLength = whole.Length;
                 await context.Response.Body.WriteAsync(whole.AsMemory(0, whole.Length / 2));
                 await context.Response.Body.FlushAsync();
-                await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await UntilGivenUpAsync();
             }
         }
 
