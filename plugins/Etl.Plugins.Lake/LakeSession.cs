@@ -237,7 +237,7 @@ internal sealed class LakeSession : IReconcilingLoadSession, IMovableLoadSession
 
             if (_outcome == Outcome.Published)
             {
-                await Orphans.DeleteAsync(_store, _load.Layout.Root, _table, _load.Request.GoneRuns, CancellationToken.None);
+                await Orphans.DeleteAsync(_store, _load.Layout.Root, _table, Math.Max(_table.Version, _tried), _load.Request.GoneRuns, CancellationToken.None);
             }
         }
         finally

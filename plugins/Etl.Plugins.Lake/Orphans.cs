@@ -9,7 +9,13 @@ namespace Etl.Plugins.Lake;
 /// </summary>
 internal static class Orphans
 {
-    public static async ValueTask DeleteAsync(IObjectStore store, string root, DeltaSnapshot table, IReadOnlyList<string> goneRuns, CancellationToken cancel)
+    /// <param name="store">Where the table lies.</param>
+    /// <param name="root">Its folder.</param>
+    /// <param name="table">As it was read.</param>
+    /// <param name="version">The one that was published, which may be later than that of <paramref name="table"/>.</param>
+    /// <param name="goneRuns">Runs that have ended without a word.</param>
+    /// <param name="cancel">Ends it.</param>
+    public static async ValueTask DeleteAsync(IObjectStore store, string root, DeltaSnapshot table, long version, IReadOnlyList<string> goneRuns, CancellationToken cancel)
     {
         if (goneRuns.Count == 0)
         {
@@ -31,7 +37,7 @@ internal static class Orphans
             await store.DeleteAsync(key, cancel);
         }
 
-        await store.DiscardUnfinishedAsync(root, stored => IsOrphan(stored) || DeltaLog.VersionOf(stored.Key, root) <= table.Version, cancel);
+        await store.DiscardUnfinishedAsync(root, stored => IsOrphan(stored) || DeltaLog.VersionOf(stored.Key, root) <= version, cancel);
 
         bool IsOrphan(StoredObject stored)
         {

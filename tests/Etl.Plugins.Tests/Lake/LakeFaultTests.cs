@@ -223,6 +223,19 @@ public partial class LakeFaultTests
     }
 
     [Test]
+    public async Task An_entry_of_the_log_that_a_killed_run_had_half_written_goes_with_the_run_that_takes_its_version()
+    {
+        await using var folder = new FilesFolder();
+        var table = new LakeTable(LakeTable.Upsert()) { Elsewhere = folder.Store };
+        await table.LoadAsync([Two[0]]);
+        var half = folder.PathOf($"orders/_delta_log/.etl-tmp-{Guid.NewGuid():N}-00000000000000000001.json");
+        await File.WriteAllTextAsync(half, "{");
+        (table.RunId, table.GoneRuns) = ("run-2", ["gone"]);
+        await table.LoadAsync([Two[1]]);
+        Assert.That(File.Exists(half), Is.False);
+    }
+
+    [Test]
     [Property("Fault", 36)]
     public async Task Bytes_that_the_store_lost_are_found_before_the_commit()
     {
