@@ -55,7 +55,8 @@ public static class YamlReader
             // The parser stumbles over a tab in its own words, some lines before or after it.
             if (!reading.HasTabIndentation(e.Message.Contains(" tab", StringComparison.Ordinal) ? long.MaxValue : e.Start.Line))
             {
-                bag.AddError(reading.SpanOf(e.Start), "ETL1013", $"this is not valid YAML: {Plain(e)}", "Look at the indentation, quotes and colons here and in the line before.");
+                var hint = reading.HasBareTemplate(e.Start.Line) ? "A value that starts with {{ stands in quotes: \"{{ run.date }}/in\"." : "Look at the indentation, quotes and colons here and in the line before.";
+                bag.AddError(reading.SpanOf(e.Start), "ETL1013", $"this is not valid YAML: {Plain(e)}", hint);
             }
         }
 
@@ -200,6 +201,11 @@ public static class YamlReader
             while (Next<ParsingEvent>() is var at && at is not MappingEnd)
             {
                 var keyNode = Node(at);
+                if (keyNode is YamlMap && (keyNode.Span.Line, keyNode.Span.Column) == (span.Line, span.Column + 1))
+                {
+                    throw new Refusal(span, "ETL1015", "YAML reads {{ ... }} as a mapping here", "A template stands in quotes: \"{{ run.date }}\".");
+                }
+
                 if (keyNode is not YamlScalar { Value.Length: > 0 } key)
                 {
                     throw new Refusal(keyNode.Span, "ETL1015", $"a key must be a text, and this is {keyNode.Kind}", "Write `key: value`; a value that starts with { or [ stands in quotes.");
@@ -223,6 +229,21 @@ public static class YamlReader
             }
 
             return new YamlMap(entries, span);
+        }
+
+        /// <summary>Whether a value of this line, or of the one before, starts with a template and not with a quote.</summary>
+        public bool HasBareTemplate(long line)
+        {
+            for (var number = Math.Max(1, line - 1); number <= Math.Min(line, source.Lines); number++)
+            {
+                var text = source.Line((int)number);
+                if (text.Contains(": {{", StringComparison.Ordinal) || text.TrimStart().StartsWith("- {{", StringComparison.Ordinal))
+                {
+                    return true;
+                }
+            }
+
+            return false;
         }
 
         /// <summary>Tells of the first line that is indented by a tab, outside of a text of several lines.</summary>

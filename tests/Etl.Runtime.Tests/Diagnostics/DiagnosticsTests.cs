@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Etl.Runtime.Diagnostics;
 using Etl.Runtime.Tests.Architecture;
+using Etl.Runtime.Tests.Reports;
 using NUnit.Framework;
 
 namespace Etl.Runtime.Tests.Diagnostics;
@@ -15,6 +16,12 @@ public partial class DiagnosticsTests
     [TestCase("x", null)]
     public void A_name_is_suggested_only_when_it_is_close(string name, string? expected) =>
         Assert.That(Suggest.Closest(name, ["extract", "transform", "load", "on_missing", "columns", "y"]), Is.EqualTo(expected));
+
+    [Test]
+    public void The_docs_have_the_page_of_each_code() => Golden.CheckFile(
+        "framework/docs/errors.md",
+        "# Error codes\n\nWhat `etl explain CODE` prints, of all codes. Made from the pages in the source by the tests (`ETL_GOLDEN=write`).\n"
+        + string.Concat(DiagnosticCatalog.Pages.Values.OrderBy(p => p.Code, StringComparer.Ordinal).Select(p => $"\n## {p.Code} {p.Title}\n{p.Text}\n")));
 
     [Test]
     public void Diagnostics_are_sorted_by_place_and_told_once()

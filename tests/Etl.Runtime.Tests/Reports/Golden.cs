@@ -2,12 +2,15 @@ using NUnit.Framework;
 
 namespace Etl.Runtime.Tests.Reports;
 
-/// <summary>Text that is pinned whole in <c>tests/golden/</c>; rewritten by a run with <c>ETL_GOLDEN=write</c>.</summary>
+/// <summary>Text that is pinned whole, in <c>tests/golden/</c> or in the docs; rewritten by a run with <c>ETL_GOLDEN=write</c>.</summary>
 internal static class Golden
 {
-    public static void Check(string name, string actual)
+    public static void Check(string name, string actual) => CheckFile($"tests/golden/{name}", actual);
+
+    /// <summary>The same for a file anywhere in the repository.</summary>
+    public static void CheckFile(string name, string actual)
     {
-        var path = Path.Combine(Repository(), "tests", "golden", name);
+        var path = Path.Combine(Repository(), name);
         if (Environment.GetEnvironmentVariable("ETL_GOLDEN") == "write")
         {
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);

@@ -32,7 +32,9 @@ public class UnsafeYamlTests
         ["a: !!python/object:os.system x\n", "f.yaml:1:4: error ETL1012: the tag tag:yaml.org,2002:python/object:os.system is not allowed. Remove it: each option knows its type."],
         ["a: !System.Diagnostics.Process { }\n", "f.yaml:1:4: error ETL1012: the tag !System.Diagnostics.Process is not allowed. Remove it: each option knows its type."],
         ["? [a]\n: 1\n", "f.yaml:1:3: error ETL1015: a key must be a text, and this is a list. Write `key: value`; a value that starts with { or [ stands in quotes."],
-        ["a: {{ params.x }}\n", "f.yaml:1:5: error ETL1015: a key must be a text, and this is a mapping. Write `key: value`; a value that starts with { or [ stands in quotes."],
+        ["a: {{ params.x }}\n", "f.yaml:1:4: error ETL1015: YAML reads {{ ... }} as a mapping here. A template stands in quotes: \"{{ run.date }}\"."],
+        ["a: [{{ x }}]\n", "f.yaml:1:5: error ETL1015: YAML reads {{ ... }} as a mapping here. A template stands in quotes: \"{{ run.date }}\"."],
+        ["a: { { b: 1 }: 2 }\n", "f.yaml:1:6: error ETL1015: a key must be a text, and this is a mapping. Write `key: value`; a value that starts with { or [ stands in quotes."],
     ];
 
     [TestCaseSource(nameof(Cases))]
@@ -45,6 +47,11 @@ public class UnsafeYamlTests
     [TestCase("%YAML 9.9\n---\na: 1\n")]
     public void Broken_yaml_is_told_with_a_position(string text) =>
         Assert.That(Told(Encoding.UTF8.GetBytes(text)), Does.Match(@"^f\.yaml:\d+:\d+: error ETL1013: this is not valid YAML: .+\. Look at "));
+
+    [TestCase("a: {{ x }}/b\n")]
+    [TestCase("a:\n  - {{ x }}/b\n")]
+    public void A_template_that_a_value_starts_with_is_told_as_such(string text) =>
+        Assert.That(Told(Encoding.UTF8.GetBytes(text)), Does.Match(@"^f\.yaml:\d+:\d+: error ETL101[35]: .+ stands in quotes: ""\{\{ run\.date \}\}"));
 
     [Test]
     public void A_byte_order_mark_is_no_part_of_the_first_key()
