@@ -1,4 +1,5 @@
 using System.Collections.ObjectModel;
+using System.Text.Json.Nodes;
 using Etl.Contracts;
 using Etl.DuckDb;
 using Etl.Runtime.Definition;
@@ -71,7 +72,7 @@ internal sealed partial class GraphTyper
             typer.NodeOf(last);
         }
 
-        rows = new StageRows(typer._schemas, typer._origins) { Notes = typer._notes };
+        rows = new StageRows(typer._schemas, typer._origins) { Notes = typer._notes, Partial = typer._partial };
         return InOrder(typer._nodes);
     }
 
@@ -88,6 +89,8 @@ internal sealed partial class GraphTyper
 
                 _schemas[stage.Id] = source;
                 _origins[stage.Id] = source.Names.ToDictionary(n => n, n => n, StringComparer.OrdinalIgnoreCase);
+                _increments[stage.Id] = extractor.Capabilities.Incremental ? [stage.Id] : [];
+                _partial[stage.Id] = [];
                 AddNode(stage.Id, new ExtractNode(stage.Id, source, extractor, stage.Contract, stage.Definition));
                 AddSourceRules(stage, source);
                 break;
@@ -100,6 +103,7 @@ internal sealed partial class GraphTyper
                 var output = transformer.DescribeOutput(_schemas[input]);
                 _schemas[stage.Id] = output;
                 _origins[stage.Id] = ReadOnlyDictionary<string, string>.Empty;
+                AddPartial(stage, null, null);
                 AddNode(stage.Id, new TransformNode(stage.Id, [NodeOf(input)], output, transformer, stage.Definition));
                 break;
             case ILoader loader:
@@ -161,6 +165,7 @@ internal sealed partial class GraphTyper
         segment.MayHaveMisfits |= step is not SetStep;
         var builder = segment.Builder;
         var component = stage.Definition.Component;
+        JsonObject? tree = null;
         switch (step)
         {
             case RowLocalStep local:
@@ -223,7 +228,7 @@ internal sealed partial class GraphTyper
 
                 var rows = builder.Schema;
                 builder.AddSet(stage.Id, component, set, from.Skip(1).Select(f => new SegmentInput(f, _schemas[f])));
-                var tree = SqlSyntax.Parse(set.Query.Text);
+                tree = SqlSyntax.Parse(set.Query.Text);
                 var promises = QueryPromises.Of(tree, from.ToDictionary(f => f, f => _schemas[f]));
                 segment.MayHaveMisfits |= SqlMisfits.MayBeIn(tree);
                 Bind(stage, segment, [.. new[] { set.Key }.Concat(promises.NamedKeys).Where(k => k.Count > 0)], f => !promises.IsRequired(f));
@@ -239,6 +244,7 @@ internal sealed partial class GraphTyper
 
         _schemas[stage.Id] = segment.Builder.Schema;
         _origins[stage.Id] = Origins(step, from[0]);
+        AddPartial(stage, step, tree);
         _open[stage.Id] = segment;
         CheckTableRules(stage, segment.Builder);
     }
