@@ -80,7 +80,7 @@ internal sealed partial class GraphTyper
         return true;
     }
 
-    private void BindRule(Alone alone, TableRule rule)
+    private static void BindRule(Alone alone, TableRule rule)
     {
         var isBound = true;
         foreach (var (_, aggregate) in rule.Aggregates)

@@ -54,7 +54,7 @@ internal sealed partial class GraphTyper
         return suspects.Count == 0 ? [] : WholeInputs.Of(SqlSyntax.Parse($"SELECT {string.Join(", ", suspects)} FROM {string.Join(", ", inputs.Keys.Select(SqlText.Quote))}"), inputs);
     }
 
-    private IReadOnlyList<string>? KeyAfter(string stage, RelationalStep? step, string input, IReadOnlyList<string>? key)
+    private List<string>? KeyAfter(string stage, RelationalStep? step, string input, IReadOnlyList<string>? key)
     {
         var (columns, qualifier) = step switch
         {
