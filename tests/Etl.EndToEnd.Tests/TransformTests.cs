@@ -62,6 +62,27 @@ public sealed class TransformTests
         await CheckAsync(project);
     }
 
+    [Test]
+    public async Task A_window_does_not_see_rows_that_a_stage_above_has_left_out()
+    {
+        using var project = ProjectFolder.With(
+            ("etl.yaml", ""),
+            ("connections.yaml", "connections:\n  shop: { type: sqlite, path: shop.db }\n  dwh: { type: duckdb, path: dwh.db }\n"),
+            ("orders.contract.yaml", SmallShop.Contract),
+            ("placed.yaml", """
+                apiVersion: etl/v1
+                pipeline: placed
+                stages:
+                  - { id: orders, extract: table, connection: shop, contract: orders.contract.yaml, with: { table: orders } }
+                  - { id: kept, transform: filter, from: orders, with: { where: "id = 7" } }
+                  - { id: placed, transform: derive, from: kept, with: { columns: { place: "row_number() over (order by id)" } } }
+                  - { id: target, load: table, from: placed, connection: dwh, with: { table: orders, mode: replace } }
+                """));
+        project.Sqlite("shop.db", SmallShop.Start);
+        await project.ReportAsync("run", "placed.yaml");
+        Assert.That(project.DuckRows("dwh.db", "SELECT id || ' ' || place FROM orders"), Is.EqualTo(["7 1"]));
+    }
+
     private static async Task CheckAsync(ProjectFolder project)
     {
         var report = await project.ReportAsync("run", "totals.yaml");

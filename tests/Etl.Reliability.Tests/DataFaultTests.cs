@@ -74,6 +74,7 @@ public sealed class DataFaultTests
         await rig.SourceAsync("update orders set updated_at = '2026-04-01T00:00:00Z', name = 'same' where id > 20");
         rig.Project.Replace(Rig.Pipeline, "  - id: checked\n", "  - { id: one, transform: deduplicate, from: orders, with: { key: [day], order_by: [updated_at desc, name] } }\n  - id: checked\n");
         rig.Project.Replace(Rig.Pipeline, "transform: check\n    from: orders", "transform: check\n    from: one");
+        rig.Project.Replace(Rig.Pipeline, "key: [id]", "key: [day]");
         var first = await WinnersAsync();
         Assert.That(first, Is.Not.Empty.And.EqualTo(await WinnersAsync()));
 

@@ -101,6 +101,9 @@ public sealed record StageRows(IReadOnlyDictionary<string, RowSchema> Schemas, I
 {
     /// <summary>By stage: what its contract's <c>quality</c> has that does not run.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<QualityNote>> Notes { get; init; } = new Dictionary<string, IReadOnlyList<QualityNote>>();
+
+    /// <summary>By stage: what was done on the way to it with a part of a source's rows and is right for all of them only.</summary>
+    internal IReadOnlyDictionary<string, IReadOnlyList<PartialUse>> Partial { get; init; } = new Dictionary<string, IReadOnlyList<PartialUse>>();
 }
 
 /// <summary>A step of the plan; batches flow along <see cref="Inputs"/>.</summary>

@@ -30,7 +30,7 @@ public static class Compiler
             OpenDeadLetters(project, definition, connections, bag);
             GraphLinker.Link(definition, stages, bag);
             var nodes = GraphTyper.Type(definition, stages, bag, out var rows);
-            PlanChecks.Check(nodes, bag);
+            PlanChecks.Check(nodes, rows, bag);
             if (bag.HasErrors)
             {
                 return null;

@@ -1,4 +1,5 @@
 using System.Collections.ObjectModel;
+using System.Text.Json.Nodes;
 using Etl.Contracts;
 using Etl.DuckDb;
 using Etl.Runtime.Definition;
@@ -31,8 +32,15 @@ internal sealed partial class GraphTyper
     // Keys that hold because the rows that share one are refused. They do not hold among deletions, which refused rows become for a load that asks for them.
     private readonly HashSet<string> _keysByRefusal = [];
 
-    private GraphTyper(PipelineDefinition definition, DiagnosticBag bag, TypeBinder binder)
+    // Stages whose SQL is known not to bind.
+    private readonly HashSet<string> _broken;
+
+    // The stage that said last what it does: from there on what is wrong is in its SQL.
+    private string? _described;
+
+    private GraphTyper(PipelineDefinition definition, DiagnosticBag bag, TypeBinder binder, HashSet<string> broken)
     {
+        _broken = broken;
         _bag = bag;
         _binder = binder;
         _parameters = definition.Parameters;
@@ -51,28 +59,50 @@ internal sealed partial class GraphTyper
     /// <summary>The nodes in order; stages whose inputs could not be typed are left out, their cause being in the bag.</summary>
     public static IReadOnlyList<PlanNode> Type(PipelineDefinition definition, IReadOnlyList<ResolvedStage> stages, DiagnosticBag bag, out StageRows rows)
     {
-        using var binder = new TypeBinder();
-        var typer = new GraphTyper(definition, bag, binder);
-        foreach (var stage in stages.Where(s => s.Component is not null && (s.Definition.Kind == StageKind.Extract || s.Definition.From.Count > 0) && s.Definition.From.All(f => typer._schemas.ContainsKey(f.Stage))))
+        var broken = new HashSet<string>();
+        while (true)
+        {
+            using var binder = new TypeBinder();
+            var typer = new GraphTyper(definition, bag, binder, broken);
+            if (typer.AddAll(stages))
+            {
+                rows = new StageRows(typer._schemas, typer._origins) { Notes = typer._notes, Partial = typer._partial };
+                return InOrder(typer._nodes);
+            }
+        }
+    }
+
+    // False when a stage's SQL does not bind for the first time: then all is typed again, and that stage by itself.
+    private bool AddAll(IReadOnlyList<ResolvedStage> stages)
+    {
+        foreach (var stage in stages.Where(s => s.Component is not null && (s.Definition.Kind == StageKind.Extract || s.Definition.From.Count > 0) && s.Definition.From.All(f => _schemas.ContainsKey(f.Stage))))
         {
             try
             {
-                typer._stages[stage.Id] = stage;
-                typer.Add(stage);
+                _stages[stage.Id] = stage;
+                Add(stage);
+            }
+            catch (EtlException) when (_described == stage.Id && _broken.Add(stage.Id))
+            {
+                return false;
+            }
+            catch (EtlException e) when (FollowsFromAnother(stage, e))
+            {
+                // The cause is told where it is.
+                continue;
             }
             catch (EtlException e)
             {
-                stage.Report(e, bag);
+                stage.Report(e, _bag);
             }
         }
 
-        foreach (var last in typer._open.Keys.ToList())
+        foreach (var last in _open.Keys.ToList())
         {
-            typer.NodeOf(last);
+            NodeOf(last);
         }
 
-        rows = new StageRows(typer._schemas, typer._origins) { Notes = typer._notes };
-        return InOrder(typer._nodes);
+        return true;
     }
 
     private void Add(ResolvedStage stage)
@@ -88,6 +118,8 @@ internal sealed partial class GraphTyper
 
                 _schemas[stage.Id] = source;
                 _origins[stage.Id] = source.Names.ToDictionary(n => n, n => n, StringComparer.OrdinalIgnoreCase);
+                _increments[stage.Id] = extractor.Capabilities.Incremental ? [stage.Id] : [];
+                _partial[stage.Id] = [];
                 AddNode(stage.Id, new ExtractNode(stage.Id, source, extractor, stage.Contract, stage.Definition));
                 AddSourceRules(stage, source);
                 break;
@@ -100,6 +132,7 @@ internal sealed partial class GraphTyper
                 var output = transformer.DescribeOutput(_schemas[input]);
                 _schemas[stage.Id] = output;
                 _origins[stage.Id] = ReadOnlyDictionary<string, string>.Empty;
+                AddPartial(stage, null, null);
                 AddNode(stage.Id, new TransformNode(stage.Id, [NodeOf(input)], output, transformer, stage.Definition));
                 break;
             case ILoader loader:
@@ -116,7 +149,7 @@ internal sealed partial class GraphTyper
     private void AddLoad(ResolvedStage stage, ILoader loader)
     {
         var input = stage.Definition.From[0].Stage;
-        var (node, schema) = AddTargetRules(stage, input) ?? (NodeOf(input), _schemas[input]);
+        var (node, schema) = (LostAbove(input).Any() ? null : AddTargetRules(stage, input)) ?? (NodeOf(input), _schemas[input]);
         var plan = loader.Describe(schema);
         if (plan.DeletesExcluded)
         {
@@ -157,10 +190,17 @@ internal sealed partial class GraphTyper
             RequireInputs(stage, 1);
         }
 
-        var segment = Continue(from[0], step) ?? Start(from[0]);
+        _described = stage.Id;
+        if (_broken.Contains(stage.Id) && TellApart(stage, step, from))
+        {
+            return;
+        }
+
+        var segment = (_broken.Contains(stage.Id) ? null : Continue(from[0], step)) ?? Start(from[0]);
         segment.MayHaveMisfits |= step is not SetStep;
         var builder = segment.Builder;
         var component = stage.Definition.Component;
+        JsonObject? tree = null;
         switch (step)
         {
             case RowLocalStep local:
@@ -223,7 +263,7 @@ internal sealed partial class GraphTyper
 
                 var rows = builder.Schema;
                 builder.AddSet(stage.Id, component, set, from.Skip(1).Select(f => new SegmentInput(f, _schemas[f])));
-                var tree = SqlSyntax.Parse(set.Query.Text);
+                tree = SqlSyntax.Parse(set.Query.Text);
                 var promises = QueryPromises.Of(tree, from.ToDictionary(f => f, f => _schemas[f]));
                 segment.MayHaveMisfits |= SqlMisfits.MayBeIn(tree);
                 Bind(stage, segment, [.. new[] { set.Key }.Concat(promises.NamedKeys).Where(k => k.Count > 0)], f => !promises.IsRequired(f));
@@ -239,6 +279,7 @@ internal sealed partial class GraphTyper
 
         _schemas[stage.Id] = segment.Builder.Schema;
         _origins[stage.Id] = Origins(step, from[0]);
+        AddPartial(stage, step, tree);
         _open[stage.Id] = segment;
         CheckTableRules(stage, segment.Builder);
     }

@@ -7,14 +7,14 @@ namespace Etl.Runtime.Compilation;
 /// <summary>The pass "check": combinations that would lose or double rows, found before anything is read.</summary>
 internal static class PlanChecks
 {
-    public static void Check(IReadOnlyList<PlanNode> nodes, DiagnosticBag bag)
+    public static void Check(IReadOnlyList<PlanNode> nodes, StageRows rows, DiagnosticBag bag)
     {
         var byId = nodes.ToDictionary(n => n.Id);
         foreach (var load in nodes.OfType<LoadNode>())
         {
             var upstream = Upstream(load, byId).ToList();
             CheckKey(load, upstream, bag);
-            CheckIncrement(load, upstream, bag);
+            CheckIncrement(load, upstream, rows.Partial[load.Stage.From[0].Stage], bag);
             CheckDeletesExcluded(load, nodes, bag);
         }
 
@@ -51,7 +51,7 @@ internal static class PlanChecks
         }
     }
 
-    private static void CheckIncrement(LoadNode load, List<PlanNode> upstream, DiagnosticBag bag)
+    private static void CheckIncrement(LoadNode load, List<PlanNode> upstream, IReadOnlyList<PartialUse> partial, DiagnosticBag bag)
     {
         var sources = upstream.OfType<ExtractNode>().ToList();
         var incremental = sources.Where(s => s.Extractor.Capabilities.Incremental).ToList();
@@ -76,21 +76,53 @@ internal static class PlanChecks
             bag.AddError(load.Stage.ComponentSpan, "ETL3043", $"'{load.Id}' replaces, but '{string.Join("', '", incremental.Select(s => s.Id))}' reads only what changed: the rest would be gone", "Remove `incremental` from the extract, or use mode: upsert.");
         }
 
-        var sets = upstream.OfType<SegmentNode>().Where(s => s.Segment.Stages.Any(t => t.Component == "aggregate")).ToList();
-        if (sets.Count > 0 && incremental.Count > 0)
+        var wrong = partial.Where(p => !IsMended(p, load.Plan)).DistinctBy(p => (p.Stage, p.Extract)).ToList();
+        foreach (var use in wrong.Where(p => p.Use != InputUse.Lookup))
         {
-            bag.AddError(load.Stage.ComponentSpan, "ETL3044", $"'{load.Id}' takes an aggregate over '{incremental[0].Id}', which reads only what changed: totals of a part would replace totals of the whole", "Remove `incremental` from the extract.");
+            bag.AddError(load.Stage.ComponentSpan, "ETL3044", $"'{load.Id}' takes {Described(use)} over '{use.Extract}', which reads only what changed: {Consequence(use)}", use.Use switch
+            {
+                InputUse.OneOfKey when use.Key is { } key => $"Upsert by ({string.Join(", ", key)}), or remove `incremental` from the extract.",
+                InputUse.Distinct => "Use mode: upsert, or remove `incremental` from the extract.",
+                InputUse.Window => "Remove `incremental` from the extract; to keep one row of each key, use `deduplicate`.",
+                _ => "Remove `incremental` from the extract.",
+            });
         }
 
         if (incremental.Count > 1)
         {
             bag.AddError(load.Stage.ComponentSpan, "ETL3045", $"'{load.Id}' joins '{string.Join("' with '", incremental.Select(s => s.Id))}', each of which reads only what changed: rows whose partner did not change would find no match", "Read one of them in full: remove its `incremental`.");
         }
+        else if (wrong.Find(p => p.Use == InputUse.Lookup) is { } lookup)
+        {
+            bag.AddError(load.Stage.ComponentSpan, "ETL3045", $"'{load.Id}' takes what '{lookup.Stage}' looks up in '{lookup.Extract}', which reads only what changed: rows whose partner did not change would find no match", $"Read '{lookup.Extract}' in full: remove its `incremental`.");
+        }
         else if (incremental.Count == 1 && sources.Count > 1)
         {
             bag.AddWarning(load.Stage.ComponentSpan, "ETL3049", $"a change in '{string.Join("', '", sources.Except(incremental).Select(s => s.Id))}' does not reach rows of '{load.Id}' that were loaded before", "Run with --full-refresh after such a change.");
         }
     }
+
+    // A row that is one of several takes the place of that of an earlier part where both have the key of the upsert. A log of changes is of parts.
+    private static bool IsMended(PartialUse use, LoadPlan load) => use.Use is InputUse.Distinct or InputUse.OneOfKey && (load.Mode == LoadMode.Changes
+        || (load.Mode == LoadMode.Upsert && (use.Use == InputUse.Distinct || (use.Key is { } key && key.ToHashSet(StringComparer.OrdinalIgnoreCase).SetEquals(load.Key)))));
+
+    private static string Described(PartialUse use) => use.Use switch
+    {
+        InputUse.Aggregate => $"the aggregate '{use.Stage}'",
+        InputUse.Window => $"the window functions of '{use.Stage}'",
+        InputUse.Limit => $"the limited number of rows of '{use.Stage}'",
+        InputUse.OneOfKey when use.Key is { } key => $"the one row that '{use.Stage}' keeps of each ({string.Join(", ", key)})",
+        InputUse.OneOfKey => $"the one row that '{use.Stage}' keeps of several",
+        InputUse.Distinct => $"the distinct rows of '{use.Stage}'",
+        _ => $"the query '{use.Stage}', which may need all rows,",
+    };
+
+    private static string Consequence(PartialUse use) => use.Use switch
+    {
+        InputUse.Aggregate => "totals of a part would replace totals of the whole",
+        InputUse.OneOfKey or InputUse.Distinct => "each run would keep its own",
+        _ => "what comes of a part would replace what comes of the whole",
+    };
 
     // Rows that stop passing become deletions for all loads behind the refusing query, or for none.
     private static void CheckDeletesExcluded(LoadNode load, IReadOnlyList<PlanNode> nodes, DiagnosticBag bag)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 using Etl.Contracts;
 using static Etl.Contracts.SqlText;
 
@@ -49,7 +50,8 @@ internal sealed partial class SegmentBuilder
     /// </summary>
     public bool Accepts(RelationalStep step) => step switch
     {
-        RowLocalStep check when check.Refusals.Any(r => r.Windowed) && _verdicts.Count > 0 => false,
+        RowLocalStep local when _verdicts.Count > 0 && (local.Refusals.Any(r => r.Windowed || SeesOthers(r.When)) || local.Columns?.Any(c => SeesOthers(c.Expression)) == true) => false,
+        LookupStep lookup when _verdicts.Count > 0 && lookup.Columns.Any(c => SeesOthers(c.Expression)) => false,
         RowLocalStep { Columns: null } or DeduplicateStep => true,
         RowLocalStep => !HasDeadLetters,
         LookupStep lookup => !HasDeadLetters && !(_hasOpaque && lookup.OnSeveral == SeveralMatches.All) && !(lookup.OnSeveral == SeveralMatches.All && _verdicts.Count > 0),
@@ -220,6 +222,12 @@ internal sealed partial class SegmentBuilder
         sql.Append(" FROM ").Append(Quote(_relation));
         return new Segment([.. _inputs], [.. _stages], sql.ToString(), Schema, [.. _verdicts], [.. _warnings], [.. _tableRules], [.. Text.Parameters], _blocking || _aggregateColumns.Count > 0);
     }
+
+    // A window or a query: one that only has such a name in it gets a query of its own for nothing.
+    private static bool SeesOthers(Etl.Contracts.Sql expression) => OtherRows().IsMatch(expression.Text);
+
+    [GeneratedRegex(@"\b(over|select)\b|\(\s*from\b", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex OtherRows();
 
     private string NextAggregate => $"_etl_aggregate_{_aggregateColumns.Count.ToString(CultureInfo.InvariantCulture)}";
 

@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.RegularExpressions;
 using Etl.Contracts;
 
 namespace Etl.Runtime.Sql;
@@ -8,7 +7,7 @@ namespace Etl.Runtime.Sql;
 /// SQL text that remembers which of its characters a user wrote, and in which option, so that an error at a position of the whole
 /// query is told at the position in the YAML.
 /// </summary>
-internal sealed partial class SqlComposer(IReadOnlyDictionary<string, string> parameterTypes)
+internal sealed class SqlComposer(IReadOnlyDictionary<string, string> parameterTypes)
 {
     private readonly StringBuilder _text = new();
     private readonly List<Origin> _origins = [];
@@ -46,9 +45,9 @@ internal sealed partial class SqlComposer(IReadOnlyDictionary<string, string> pa
         }
 
         var written = sql.OptionPath is null ? parts ?? [] : [sql with { Text = sql.Text[sql.Offset..] }];
+        CheckRepeatable(sql, written);
         foreach (var part in written)
         {
-            CheckRepeatable(part);
             foreach (var piece in pieces)
             {
                 var from = Math.Max(piece.Original, part.Offset);
@@ -81,20 +80,20 @@ internal sealed partial class SqlComposer(IReadOnlyDictionary<string, string> pa
     public override string ToString() => _text.ToString();
 
     // A retry runs the query again and must get the same rows.
-    private static void CheckRepeatable(Etl.Contracts.Sql sql)
+    private static void CheckRepeatable(Etl.Contracts.Sql sql, IReadOnlyList<Etl.Contracts.Sql> written)
     {
-        if (Volatile().Match(sql.Text) is { Success: true } match)
+        foreach (var (name, at) in written.Count == 0 ? [] : VolatileSql.In(sql.Text))
         {
-            throw new EtlException(
-                "ETL3014", $"'{match.Value.TrimEnd('(', ' ')}' gives another value each time, so a retry would give other rows",
-                "Use $run_started_at or $run_date for the time, and a hash of the key instead of a random number.")
+            foreach (var part in written.Where(p => at >= p.Offset && at < p.Offset + p.Text.Length))
             {
-                OptionPath = sql.OptionPath,
-                OptionOffset = match.Index,
-            };
+                throw new EtlException(
+                    "ETL3014", $"'{name}' gives another value each time, so a retry would give other rows",
+                    "Use $run_started_at or $run_date for the time, and a hash of the key instead of a random number.")
+                {
+                    OptionPath = part.OptionPath,
+                    OptionOffset = at - part.Offset,
+                };
+            }
         }
     }
-
-    [GeneratedRegex(@"\b(now|random|uuid|uuidv4|uuidv7|gen_random_uuid|today|get_current_timestamp|transaction_timestamp|nextval)\s*\(|\b(current_timestamp|current_date|current_time|localtimestamp)\b", RegexOptions.IgnoreCase)]
-    private static partial Regex Volatile();
 }
