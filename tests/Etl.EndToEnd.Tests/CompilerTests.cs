@@ -32,6 +32,24 @@ public sealed partial class CompilerTests
         Assert.That(result.Out + result.Error, Does.Contain(told));
     }
 
+    [Test]
+    public async Task Two_pipelines_of_one_id_are_told_at_the_second_also_where_it_does_not_compile()
+    {
+        using var project = SmallShop.Project("duckdb");
+        project.Write("orders.yaml", SmallShop.Pipeline());
+        project.Write("more/again.yaml", "apiVersion: etl/v1\npipeline: orders\n");
+        project.Write("other/etl.yaml", "time_zone: UTC\n");
+        project.Write("other/again.yaml", "apiVersion: etl/v1\npipeline: orders\n");
+        var result = await project.RunAsync("validate");
+        Assert.That(result.ExitCode, Is.EqualTo(2), result.ToString());
+        Assert.That(result.Out.Split('\n').Where(l => l.Contains("ETL6041", StringComparison.Ordinal)), Is.EqualTo(new[]
+        {
+            "./orders.yaml:2:11: error ETL6041: the pipeline in 'more/again.yaml' is called 'orders' too. Checkpoints stand in the targets under a pipeline's id: give each an id of its own.",
+        }));
+        var one = await project.RunAsync("validate", "orders.yaml", "./orders.yaml");
+        Assert.That(one.ExitCode, Is.Zero, one.ToString());
+    }
+
     [TestCase("warning", 0)]
     [TestCase("error", 2)]
     [TestCase("off", 0)]
