@@ -54,6 +54,9 @@ public sealed record LoadPlan(LoadMode Mode, IReadOnlyList<string> Key, string T
 
     /// <summary>Columns whose loss the pipeline's author accepts (<c>accept_loss</c>): without it, a lossy conversion is an error.</summary>
     public IReadOnlyList<string> AcceptedLosses { get; init; } = [];
+
+    /// <summary>Columns that the target gets beside those of the rows, such as the date of the run; a contract of the load may promise them.</summary>
+    public IReadOnlyList<Field> AddedColumns { get; init; } = [];
 }
 
 /// <summary>What storing makes of a column's values. What a target cannot hold at all, <see cref="ILoader.Describe"/> refuses.</summary>

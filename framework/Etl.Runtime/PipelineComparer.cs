@@ -26,6 +26,7 @@ public sealed class PipelineComparer(PipelineRunner runner, Redactor redactor, s
             after.AddRange(await CompileAsync(newRoot, newRoot, file, problems, cancel) is { } version ? [version] : []);
         }
 
+        PipelineIds.RequireUnique(newFiles.Select(f => Path.Combine(newRoot, f)), problems);
         if (problems.HasErrors)
         {
             throw new InvalidPipelineException(problems.Sorted);

@@ -45,6 +45,8 @@ public sealed class PipelineDocumenter(PipelineRunner runner, Redactor redactor,
                 await CompileAsync(project, file, compiled, bag);
             }
 
+            PipelineIds.RequireUnique(files, bag);
+
             if (bag.HasErrors)
             {
                 throw new InvalidPipelineException(bag.Sorted);

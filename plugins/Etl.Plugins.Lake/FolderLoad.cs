@@ -32,6 +32,7 @@ internal sealed class FolderLoad(ParquetLoaderOptions options, IObjectStore stor
         {
             Conversions = [.. schema.FieldsList.Where(f => input.Index(f.Name) >= 0).Select(f => new ColumnConversion(f.Name, f.DataType.Name, ConversionVerdict.Exact))],
             AcceptedLosses = options.AcceptLoss,
+            AddedColumns = [.. schema.FieldsList.Where(f => input.Index(f.Name) < 0)],
         };
     }
 

@@ -63,6 +63,7 @@ public sealed class ParquetLoader : ILoader, IEpochHistory, ILakeMaintenance
         {
             Conversions = [.. schema.FieldsList.Where(f => input.Index(f.Name) >= 0).Select(f => new ColumnConversion(f.Name, DeltaSchema.TypeName(f), ConversionVerdict.Exact))],
             AcceptedLosses = _options.AcceptLoss,
+            AddedColumns = [.. schema.FieldsList.Where(f => input.Index(f.Name) < 0)],
         };
     }
 

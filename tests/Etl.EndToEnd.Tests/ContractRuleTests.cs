@@ -174,7 +174,7 @@ public sealed class ContractRuleTests
             + "Refuse rows in the last stages before the load, where they become deletions, or say `on_excluded: keep` if they are to stay."));
     }
 
-    [TestCase("amount", "ETL3150: the contract promises 'nullValues_amount' of the column 'amount', which the rows that are loaded do not have. Columns are: id, name, email, country.", "{ metric: nullValues, mustBe: 0 }", "number")]
+    [TestCase("amount", "ETL3150: the contract promises the column 'amount', which 'warehouse' does not load. Columns are: id, name, email, country.", "{ metric: nullValues, mustBe: 0 }", "number")]
     [TestCase("id", "ETL3151: 'one' is no bigint, as the column 'id' is. Write a value of that type.", "{ metric: invalidValues, mustBe: 0, arguments: { validValues: [1, one] } }", "integer")]
     [TestCase("id", "ETL3151: the column 'id' is bigint, and a pattern is for texts. Write validValues, or a rule of `type: sql`.", "{ metric: invalidValues, mustBe: 0, arguments: { pattern: x } }", "integer")]
     [TestCase("name", "ETL3151: '(' is no regular expression: missing ): (. Patterns are of RE2, which has neither look-around nor references back.", "{ metric: invalidValues, mustBe: 0, arguments: { pattern: '(' } }", "string")]

@@ -38,6 +38,16 @@ public sealed class DiffTests
         Assert.That(diff.Out, Is.EqualTo("since main: nothing changes for readers; 2 of 2 pipelines as before\n"));
     }
 
+    [Test]
+    public async Task Two_pipelines_of_one_id_are_not_compared()
+    {
+        using var project = await CommittedAsync();
+        project.Write("copy.yaml", project.Read("totals.yaml").Replace("table: revenue", "table: more", StringComparison.Ordinal));
+        var diff = await project.RunAsync("diff", "--base", "main");
+        Assert.That(diff.ExitCode, Is.EqualTo(2), diff.ToString());
+        Assert.That(diff.Error, Does.Contain("totals.yaml:2:11: error ETL6041: the pipeline in 'copy.yaml' is called 'totals' too."));
+    }
+
     [TestCase("cursor: updated_at", "cursor: order_id", "refused")]
     [TestCase("id: warehouse", "id: sales_table", "starts_anew")]
     [TestCase("pipeline: orders", "pipeline: sales", "starts_anew")]

@@ -136,11 +136,9 @@ public sealed class DocsTests
         using var project = DescribedShop();
         project.Write("more/totals.yaml", project.Read("totals.yaml").Replace("contracts/", "../contracts/", StringComparison.Ordinal));
         var result = await project.RunAsync("docs");
-        Assert.That((result.ExitCode, result.Out, result.Error), Is.EqualTo((2, "", """
-            error ETL6041: several pipelines are called 'totals': more/totals.yaml, totals.yaml
-              Each has a page under its id, and its checkpoints too: give each an id of its own.
-
-            """)), result.ToString());
+        Assert.That((result.ExitCode, result.Out), Is.EqualTo((2, "")), result.ToString());
+        Assert.That(result.Error, Does.Contain($"{project.Folder}/totals.yaml:2:11: error ETL6041: the pipeline in 'more/totals.yaml' is called 'totals' too. Checkpoints stand in the targets under a pipeline's id: give each an id of its own.\n"));
+        Assert.That(Directory.Exists(project.PathOf(Pages)), Is.False);
     }
 
     [Test]
@@ -245,7 +243,7 @@ public sealed class DocsTests
                   - { name: country, logicalType: string, businessName: Country of delivery, classification: restricted, description: "Two letters, ISO 3166-1." }
                   - name: gross
                     logicalType: number
-                    physicalType: decimal(12,2)
+                    physicalType: decimal(18,2)
                     description: |
                       With VAT.
                       Rounded to cents.

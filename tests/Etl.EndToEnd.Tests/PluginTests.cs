@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Reflection.Metadata;
 using System.Reflection.Metadata.Ecma335;
+using System.Text.Json.Nodes;
 using NUnit.Framework;
 
 namespace Etl.EndToEnd.Tests;
@@ -79,6 +80,20 @@ public sealed class PluginTests
             Assert.That(validated.ExitCode, Is.EqualTo(2));
             Assert.That(validated.Out + validated.Error, Does.Match("p\\.yaml:5:\\d+: error ETL2010: .*column 'id' is listed more than once"));
         });
+    }
+
+    [Test]
+    public async Task A_plan_marks_code_as_opaque()
+    {
+        using var project = await ProjectAsync("""
+              - { id: kept, transform: keep_columns, from: t, with: { columns: [name, id] } }
+              - { id: named, transform: filter, from: kept, with: { where: "name <> ''" } }
+              - { id: dwh, load: table, from: named, connection: dwh, with: { table: t, mode: replace } }
+            """);
+        var planned = await project.RunAsync("plan", "p.yaml", "--plugins", "plugins", "--json", "plan.json");
+        Assert.That(planned.Out, Does.Contain("transform kept  keep_columns (code), from t\n"), planned.ToString());
+        var nodes = JsonNode.Parse(project.Read("plan.json"))!["nodes"]!.AsArray();
+        Assert.That(nodes.Select(n => $"{n!["id"]} {n["kind"]} {n["opaque"]}"), Is.EqualTo(new[] { "t extract ", "kept transform true", "named query ", "dwh load " }));
     }
 
     [Test]

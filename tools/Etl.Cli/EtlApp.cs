@@ -69,7 +69,7 @@ internal sealed partial class EtlApp(TimeProvider time) : IEtlApp
         var projects = new ConcurrentDictionary<string, Lazy<Project>>(StringComparer.Ordinal);
         Lazy<Project> ProjectOf(string file) => projects.GetOrAdd(ProjectReader.FolderOf(file), folder => new(() => PipelineRunner.OpenProject(folder, EnvironmentOf(scope))));
 
-        // A pipeline compiles on its own; that its problems come in the files' order, and the project, is all that they have in common. One alone does without what Parallel has .NET compile at the start: some fifty methods.
+        // A pipeline compiles on its own; that its problems come in the files' order, the project and that their ids differ is all that they have in common. One alone does without what Parallel has .NET compile at the start: some fifty methods.
         if (files.Count == 1)
         {
             found[0] = await ProblemsAsync(scope, files[0], ProjectOf(files[0]));
@@ -80,7 +80,9 @@ internal sealed partial class EtlApp(TimeProvider time) : IEtlApp
             await Parallel.ForAsync(0, files.Count, cancel, async (i, _) => found[i] = await ProblemsAsync(scope, files[i], ProjectOf(files[i])));
         }
 
-        return new ValidationResult(files, [.. found.SelectMany(d => d).Distinct()]);
+        var common = new DiagnosticBag();
+        PipelineIds.RequireUnique(files.Count > 1 ? files : [], common);
+        return new ValidationResult(files, [.. found.SelectMany(d => d).Concat(common.Sorted).Distinct()]);
     }
 
     private async ValueTask<List<Diagnostic>> ProblemsAsync(Scope scope, string file, Lazy<Project> project)

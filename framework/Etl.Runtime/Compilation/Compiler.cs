@@ -27,10 +27,11 @@ public static class Compiler
         try
         {
             var stages = StageResolver.Resolve(project, definition, factory, connections, redactor, bag, contracts);
-            OpenDeadLetters(project, definition, connections, bag);
+            var letters = OpenDeadLetters(project, definition, connections, bag);
             GraphLinker.Link(definition, stages, bag);
             var nodes = GraphTyper.Type(definition, stages, bag, out var rows);
             PlanChecks.Check(nodes, rows, bag);
+            CheckDeadLetters(letters, nodes, connections, bag);
             if (bag.HasErrors)
             {
                 return null;
@@ -61,13 +62,35 @@ public static class Compiler
         }
     }
 
-    // Which no stage may use.
-    private static void OpenDeadLetters(Project project, PipelineDefinition definition, ConnectionPool connections, DiagnosticBag bag)
+    // Their folder; null for the state folder. No stage may use the connection.
+    private static string? OpenDeadLetters(Project project, PipelineDefinition definition, ConnectionPool connections, DiagnosticBag bag)
     {
-        if ((definition.Policies.DeadLetters ?? project.Settings.DeadLetters)?.Connection is { } name
-            && connections.Find(name, definition.IdSpan) is { } found && connections.Open(found) is { } opened and not IObjectStore)
+        if ((definition.Policies.DeadLetters ?? project.Settings.DeadLetters) is not { Connection: { } name } policy || connections.Find(name, definition.IdSpan) is not { } found || connections.Open(found) is not { } opened)
         {
-            bag.AddError(definition.IdSpan, "ETL3065", $"the connection '{name}', which dead_letters names, keeps no objects: it is {opened.Display}", "Name one of type file or s3, or leave `connection` out for the state folder.");
+            return null;
+        }
+
+        if (opened is IObjectStore store)
+        {
+            return $"{store.Root}{string.Concat(policy.Path.Split('/', StringSplitOptions.RemoveEmptyEntries).Select(s => s + "/"))}";
+        }
+
+        bag.AddError(definition.IdSpan, "ETL3065", $"the connection '{name}', which dead_letters names, keeps no objects: it is {opened.Display}", "Name one of type file or s3, or leave `connection` out for the state folder.");
+        return null;
+    }
+
+    // In a folder of data they would be taken for data, or for what nobody needs any more.
+    private static void CheckDeadLetters(string? letters, IReadOnlyList<PlanNode> nodes, ConnectionPool connections, DiagnosticBag bag)
+    {
+        foreach (var load in nodes.OfType<LoadNode>().Where(l => letters is not null && l.Stage.Connection is { } name && connections.Opened[name] is IObjectStore))
+        {
+            var target = load.Plan.Target.TrimEnd('/') + "/";
+            if (letters!.StartsWith(target, StringComparison.Ordinal) || target.StartsWith(letters, StringComparison.Ordinal))
+            {
+                bag.AddError(
+                    load.Stage.With["path"]?.Span ?? load.Stage.ComponentSpan, "ETL3066", $"'{load.Id}' loads into {target}, and dead letters go to {letters}: what is in one would be taken for what is in the other",
+                    "Give dead_letters a `path` beside what is loaded, such as dead-letters/.");
+            }
         }
     }
 }

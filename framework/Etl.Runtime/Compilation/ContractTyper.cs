@@ -15,7 +15,7 @@ namespace Etl.Runtime.Compilation;
 /// </summary>
 /// <param name="file">The contract.</param>
 /// <param name="rows">The rows of the edge.</param>
-/// <param name="isSource">Whether it is the edge behind an extract; what is not read there is not judged. A load must give what its contract promises.</param>
+/// <param name="isSource">Whether it is the edge behind an extract; what is not read there is not judged.</param>
 /// <param name="binder">Types SQL.</param>
 /// <param name="parameters">What it may name.</param>
 /// <param name="bag">Receives what does not fit.</param>
@@ -35,17 +35,14 @@ internal sealed partial class ContractTyper(ContractFile file, RowSchema rows, b
     {
         foreach (var rule in file.Rules)
         {
-            if (rule.Columns.FirstOrDefault(c => rows.Index(c.Name) < 0) is not { } absent)
+            if (rule.Columns.FirstOrDefault(c => rows.Index(c.Name) < 0) is { } absent)
             {
-                Add(rule);
-            }
-            else if (isSource)
-            {
-                _notes.Add(new QualityNote(rule.Name, $"column '{absent.Name}' is not read"));
+                // A load that lacks it is told so, unless it is one that the target adds.
+                _notes.Add(new QualityNote(rule.Name, isSource ? $"column '{absent.Name}' is not read" : $"column '{absent.Name}' is not one of the rows"));
             }
             else
             {
-                bag.AddError(absent.Span, "ETL3150", $"the contract promises '{rule.Name}' of the column '{absent.Name}', which the rows that are loaded do not have", $"{Suggest.Sentence(absent.Name, rows.Names)}Columns are: {string.Join(", ", rows.Names)}.");
+                Add(rule);
             }
         }
 

@@ -19,6 +19,11 @@ internal static class ConversionRules
         _ => Digits(from) is { } narrow && Digits(to) is { } wide && wide > narrow,
     };
 
+    /// <summary>Of two types of which the one does not hold the other's values: whether some of them are values of both.</summary>
+    public static bool Loses(IArrowType from, IArrowType to) => Widens(to, from) || (IsNumber(from) && IsNumber(to));
+
+    private static bool IsNumber(IArrowType type) => type is Decimal128Type or FloatType or DoubleType || Digits(type) is not null;
+
     // Of the greatest value of an integer type.
     private static int? Digits(IArrowType type) => type switch
     {

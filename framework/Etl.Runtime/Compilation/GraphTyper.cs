@@ -157,6 +157,11 @@ internal sealed partial class GraphTyper
             plan = loader.Describe(schema);
         }
 
+        if (stage.File is { } offered)
+        {
+            new ContractPromises(stage, offered, schema, plan, _bag).Check();
+        }
+
         var sources = SourcesOf(node).ToList();
         var fingerprint = PlanHash.Short(sources.OrderBy(s => s.Id, StringComparer.Ordinal).Select(s => $"{s.Id} {s.Extractor.Capabilities.Kind} {s.Extractor.Capabilities.Fingerprint}").Append($"{plan.Mode} {string.Join(',', plan.Key)}"));
         AddNode(stage.Id, new LoadNode(stage.Id, [node], schema, loader, plan, fingerprint, stage.Definition));

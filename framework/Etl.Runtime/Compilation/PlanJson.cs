@@ -33,6 +33,10 @@ internal static class PlanJson
                 json["sql"] = segment.Segment.Sql;
                 json["rules"] = Strings(segment.Segment.Verdicts.Select(v => $"{v.Stage}.{v.Rule}").Concat(segment.Segment.Warnings.Select(w => $"{w.Stage}.{w.Rule}")).Concat(segment.Segment.TableRules.Select(r => $"{r.Stage}.{r.Rule.Rule}")));
                 break;
+            case TransformNode:
+                // It is code: of its rows no more is known than it declares.
+                json["opaque"] = true;
+                break;
             case LoadNode load:
                 json["target"] = load.Plan.Target;
                 json["mode"] = load.Plan.Mode.ToString().ToLowerInvariant();

@@ -66,6 +66,7 @@ public static class ContractReader
         var names = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         var rules = new List<(YamlMap Owner, string Path, string? Column)>();
         var positions = new Dictionary<int, string>();
+        var places = new Dictionary<string, SourceSpan>();
         var nextPosition = 1;
         for (var i = 0; i < properties.Items.Count; i++)
         {
@@ -93,6 +94,7 @@ public static class ContractReader
             }
 
             columns.Add(read);
+            places[read.Field.Name] = column.SpanOf("name");
             names[column.Text("name") ?? read.Field.Name] = read.Field.Name;
             rules.Add((property, $"schema[0].properties[{i}]", read.Field.Name));
         }
@@ -103,7 +105,7 @@ public static class ContractReader
             quality.Read(owner, path, column);
         }
 
-        return id is null || version is null || name is null ? null : new ContractFile(new DataContract(id, version, name, columns, file), quality.Rules, quality.Notes);
+        return id is null || version is null || name is null ? null : new ContractFile(new DataContract(id, version, name, columns, file), quality.Rules, quality.Notes, places);
     }
 
     private static ContractColumn? Column(MapFields fields, YamlMap property, ref int nextPosition, DiagnosticBag bag)

@@ -94,9 +94,9 @@ internal static partial class ContractTypes
     public static string Name(IArrowType type) => type switch
     {
         Decimal128Type d => string.Create(CultureInfo.InvariantCulture, $"decimal128({d.Precision},{d.Scale})"),
-        TimestampType { Timezone: null or "" } => "timestamp[us]",
-        TimestampType t => $"timestamp[us,{t.Timezone}]",
-        Time64Type => "time64[us]",
+        TimestampType { Timezone: null or "" } t => $"timestamp[{Unit(t.Unit)}]",
+        TimestampType t => $"timestamp[{Unit(t.Unit)},{t.Timezone}]",
+        Time64Type t => $"time64[{Unit(t.Unit)}]",
         ListType list => $"list<{Name(list.ValueDataType)}>",
         FloatType => "float32",
         DoubleType => "float64",
@@ -124,6 +124,8 @@ internal static partial class ContractTypes
         ];
         return System.Array.Find(simple, t => Name(t) == name);
     }
+
+    private static string Unit(TimeUnit unit) => unit switch { TimeUnit.Second => "s", TimeUnit.Millisecond => "ms", TimeUnit.Microsecond => "us", _ => "ns" };
 
     private static Decimal128Type Decimal(string type, string arguments)
     {

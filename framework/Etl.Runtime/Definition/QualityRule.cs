@@ -8,7 +8,8 @@ namespace Etl.Runtime.Definition;
 /// <param name="Contract">What plugins see of it.</param>
 /// <param name="Rules">Its <c>quality</c>, of the columns and then of the table.</param>
 /// <param name="Notes">Entries of <c>quality</c> that nothing runs.</param>
-internal sealed record ContractFile(DataContract Contract, IReadOnlyList<QualityRule> Rules, IReadOnlyList<QualityNote> Notes);
+/// <param name="Places">By column: where it is named.</param>
+internal sealed record ContractFile(DataContract Contract, IReadOnlyList<QualityRule> Rules, IReadOnlyList<QualityNote> Notes, IReadOnlyDictionary<string, SourceSpan> Places);
 
 /// <summary>What a rule measures.</summary>
 internal enum QualityMetric

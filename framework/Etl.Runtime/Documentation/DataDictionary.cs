@@ -66,7 +66,7 @@ internal sealed class DataDictionary
         return known;
     }
 
-    // A load's contract is named and not read by the compiler.
+    // A load's node names its contract and does not hold it.
     private static DataContract? Contract(string file, IEnumerable<DocumentedDataset> datasets) =>
         datasets.SelectMany(d => d.Readers).Select(r => r.Extract).FirstOrDefault(e => e.Stage.Contract == file)?.Contract ?? ContractReader.Read(file, new Diagnostics.DiagnosticBag());
 }

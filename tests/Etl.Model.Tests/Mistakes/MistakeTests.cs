@@ -18,16 +18,17 @@ public sealed class MistakeTests
     private const int Pipelines = 100;
     private const int MutantsOfAKind = 10;
     private const int PipelinesToRun = 25;
+    private const string PipelineFile = "p.yaml";
 
-    // Codes of the compiler that no kind of mistake brings out here: they need another component, a load's contract, an environment, a template, a test, a file that is no text, a plan that was made before, or a live system. Their texts
+    // Codes of the compiler that no kind of mistake brings out here: they need another component, an append, an environment, a template, a test, a file that is no text, a plan that was made before, or a live system. Their texts
     // are pinned by other tests. A new code comes with a kind of mistake, or is added here with a reason.
     private static readonly string[] Elsewhere = (
         "ETL1001 ETL1002 ETL1003 ETL1004 ETL1007 ETL1008 ETL1010 ETL1011 ETL1014 ETL1022 ETL1024 ETL1026 ETL1031 " +
         "ETL1032 ETL1033 ETL1034 ETL1035 ETL1036 ETL1037 ETL1040 ETL1041 ETL1045 ETL1046 ETL1047 ETL1048 ETL1053 " +
         "ETL1055 ETL2007 ETL2008 ETL2090 ETL3003 ETL3004 ETL3005 ETL3008 ETL3009 ETL3011 ETL3013 ETL3020 ETL3021 " +
         "ETL3022 ETL3023 ETL3040 ETL3043 ETL3046 ETL3047 ETL3048 ETL3053 ETL3054 ETL3055 ETL3057 ETL3060 " +
-        "ETL3065 ETL3080 ETL3081 ETL3082 ETL3083 ETL3084 ETL3085 ETL3086 ETL3087 ETL3088 ETL3089 ETL3090 ETL3102 " +
-        "ETL3104 ETL3105 ETL3106 ETL3107 ETL3108 ETL3109 ETL3110 ETL3111 ETL3120 ETL3121 ETL3122 ETL3150 " +
+        "ETL3065 ETL3066 ETL3080 ETL3081 ETL3082 ETL3083 ETL3084 ETL3085 ETL3086 ETL3087 ETL3088 ETL3089 ETL3090 ETL3102 " +
+        "ETL3104 ETL3105 ETL3106 ETL3107 ETL3108 ETL3109 ETL3110 ETL3111 ETL3120 ETL3121 ETL3122 ETL3156 " +
         "ETL3130 ETL3131 ETL3132 ETL3133 ETL3140 ETL3141 ETL3142").Split(' ');
 
     [Test]
@@ -38,7 +39,8 @@ public sealed class MistakeTests
         {
             var pipeline = ValidPipeline.Of(seed);
             using var disk = Project();
-            Assert.That(await ProblemsAsync(disk, string.Join('\n', pipeline.Lines), ValidPipeline.OrdersContract, warnings: false), Is.Empty, string.Join('\n', pipeline.Lines));
+            disk.Write(PipelineFile, string.Join('\n', pipeline.Lines));
+            Assert.That(await ProblemsAsync(disk, warnings: false), Is.Empty, string.Join('\n', pipeline.Lines));
             if (seed % (Pipelines / PipelinesToRun) == 0)
             {
                 ran++;
@@ -61,8 +63,7 @@ public sealed class MistakeTests
             for (var seed = 0; seed < Pipelines * 3 && made < MutantsOfAKind; seed++)
             {
                 var pipeline = ValidPipeline.Of(seed % Pipelines).Lines;
-                var contract = ValidPipeline.OrdersContract.Split('\n');
-                if (kind.Make(kind.InContract ? contract : pipeline, new Random(seed)) is not { } mutant)
+                if (kind.Make(kind.Contract is { } contract ? ValidPipeline.Contracts[contract].Split('\n') : pipeline, new Random(seed)) is not { } mutant)
                 {
                     continue;
                 }
@@ -100,11 +101,11 @@ public sealed class MistakeTests
     {
         var right = string.Join('\n', pipeline) + "\n";
         using var disk = Project();
-        var before = (await ProblemsAsync(disk, right, ValidPipeline.OrdersContract, warnings: true)).Select(d => (d.Code, d.Message)).ToHashSet();
-        var text = kind.InContract ? right : mutant.Text;
-        var contract = kind.InContract ? mutant.Text : ValidPipeline.OrdersContract;
-        var told = (await ProblemsAsync(disk, text, contract, warnings: true)).Where(d => !before.Contains((d.Code, d.Message))).ToList();
-        var file = kind.InContract && mutant.First > 0 ? "orders.contract.yaml" : "p.yaml";
+        disk.Write(PipelineFile, right);
+        var before = (await ProblemsAsync(disk, warnings: true)).Select(d => (d.Code, d.Message)).ToHashSet();
+        disk.Write(kind.Contract ?? PipelineFile, mutant.Text);
+        var told = (await ProblemsAsync(disk, warnings: true)).Where(d => !before.Contains((d.Code, d.Message))).ToList();
+        var file = mutant.First > 0 ? kind.Contract ?? PipelineFile : PipelineFile;
         var here = told.Where(d => Path.GetFileName(d.Span.File) == file && (mutant.First == 0 || (d.Span.Line >= mutant.First && d.Span.Line <= mutant.Last))).ToList();
         if (here.Count > 0)
         {
@@ -118,19 +119,17 @@ public sealed class MistakeTests
         }
 
         using var clean = Project();
-        clean.Write("p.yaml", right);
+        clean.Write(PipelineFile, right);
         var (wanted, got) = (await RunAsync(clean), await RunAsync(disk));
         return wanted == got ? "harmless" : $"not told, and a run gives: {got}";
     }
 
-    private static async Task<IReadOnlyList<Diagnostic>> ProblemsAsync(Disk disk, string pipeline, string contract, bool warnings)
+    private static async Task<IReadOnlyList<Diagnostic>> ProblemsAsync(Disk disk, bool warnings)
     {
-        disk.Write("p.yaml", pipeline);
-        disk.Write("orders.contract.yaml", contract);
         var told = new List<Diagnostic>();
         try
         {
-            await using var compiled = await Runner.CompileAsync(new PipelineRunRequest(Path.Combine(disk.Folder, "p.yaml")) { Connects = false, Warn = told.AddRange });
+            await using var compiled = await Runner.CompileAsync(new PipelineRunRequest(Path.Combine(disk.Folder, PipelineFile)) { Connects = false, Warn = told.AddRange });
             return warnings ? told : [];
         }
         catch (InvalidPipelineException e)
@@ -142,7 +141,7 @@ public sealed class MistakeTests
     // How it ended, what was refused, and all rows of all targets.
     private static async Task<string> RunAsync(Disk disk)
     {
-        var report = await Runner.RunAsync(new PipelineRunRequest(Path.Combine(disk.Folder, "p.yaml")), CancellationToken.None);
+        var report = await Runner.RunAsync(new PipelineRunRequest(Path.Combine(disk.Folder, PipelineFile)), CancellationToken.None);
         List<string> text = [$"{report.Status} {report.Error?.Code}", .. report.DeadLetters.Select(d => string.Create(CultureInfo.InvariantCulture, $"{d.Stage} {d.Rows}"))];
         var folder = Path.Combine(disk.Folder, "out");
         using var duck = new DuckDBConnection("DataSource=:memory:");
@@ -202,8 +201,11 @@ public sealed class MistakeTests
         var disk = new Disk();
         disk.Write("etl.yaml", "time_zone: UTC\n");
         disk.Write("connections.yaml", ValidPipeline.Connections);
-        disk.Write("orders.contract.yaml", ValidPipeline.OrdersContract);
-        disk.Write("customers.contract.yaml", ValidPipeline.CustomersContract);
+        foreach (var (file, contract) in ValidPipeline.Contracts)
+        {
+            disk.Write(file, contract);
+        }
+
         using var shop = new SqliteConnection($"Data Source={Path.Combine(disk.Folder, "shop.db")};Pooling=False");
         shop.Open();
         using var command = shop.CreateCommand();

@@ -12,8 +12,8 @@ internal sealed record Mutant(string Text, int First, int Last, string What);
 /// <summary>A kind of mistake: something that people do to a file.</summary>
 /// <param name="Name">In a few words.</param>
 /// <param name="Make">Makes it in a right text; null where it finds no place for it.</param>
-/// <param name="InContract">Whether it is one of the contract of the orders.</param>
-internal sealed record MistakeKind(string Name, Func<string[], Random, Mutant?> Make, bool InContract = false);
+/// <param name="Contract">The contract that it is made in; null for the pipeline.</param>
+internal sealed record MistakeKind(string Name, Func<string[], Random, Mutant?> Make, string? Contract = null);
 
 /// <summary>The kinds of mistakes, by class: YAML, options, graph, types and SQL, and what would lose rows.</summary>
 internal static class MistakeKinds
@@ -122,6 +122,13 @@ internal static class MistakeKinds
         InContract("a valid value of another type", "validValues: \\[0", l => l.Replace("3, 4]", "three]", StringComparison.Ordinal)),
         InContract("a misspelt column in a rule's query", "WHERE quantity", l => Misspelt(l, "(?<=WHERE )quantity")),
         InContract("the key of the load is not declared", "name: id", _ => "", wholePipeline: true),
+
+        // The contract of the loads
+        InLoadContract("a misspelt column", l => Misspelt(l, "(?<=name: )(customer_id|quantity|updated_at)(?=,)")),
+        InLoadContract("a type that is too narrow", l => Regex.Replace(l, "decimal\\(12,2\\)|int64", m => m.Value == "int64" ? "int16" : "decimal(6,1)")),
+        InLoadContract("a type of another kind", l => Regex.Replace(l, "logicalType: (date|timestamp|string)", "logicalType: boolean")),
+        InLoadContract("a value in each row, where there is not", l => Regex.Replace(l, "name: amount,", "name: amount, required: true,")),
+        InLoadContract("a key that the rows do not have", l => Regex.Replace(l, "name: (status|day|customer_id),", "name: $1, unique: true,")),
     ];
 
     private static MistakeKind Change(string name, string where, Func<string, string> change, bool last = false) => Change(name, where, (l, _, _) => change(l), last);
@@ -184,8 +191,10 @@ internal static class MistakeKinds
     private static MistakeKind InContract(string name, string where, Func<string, string> change, bool wholePipeline = false)
     {
         var kind = Change(name, where, change);
-        return new($"contract: {name}", (lines, random) => kind.Make(lines, random) is { } m && wholePipeline ? m with { First = 0, Last = 0 } : kind.Make(lines, random), InContract: true);
+        return new($"contract: {name}", (lines, random) => kind.Make(lines, random) is { } m && wholePipeline ? m with { First = 0, Last = 0 } : kind.Make(lines, random), ValidPipeline.OrdersContract);
     }
+
+    private static MistakeKind InLoadContract(string name, Func<string, string> change) => Change($"contract of a load: {name}", "- \\{ name: ", change) with { Contract = ValidPipeline.LoadedContract };
 
     private static MistakeKind SameId(string name) => Change(name, "^  - id: s\\d", (l, lines, at) =>
         lines[..at].LastOrDefault(x => Regex.IsMatch(x, "^  - id: s\\d")) ?? l);

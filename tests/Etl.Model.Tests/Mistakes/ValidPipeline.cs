@@ -16,7 +16,11 @@ internal sealed class ValidPipeline
           files: { type: file, root: out/files }
         """;
 
-    public const string OrdersContract = """
+    public const string OrdersContract = "orders.contract.yaml";
+
+    public const string LoadedContract = "loaded.contract.yaml";
+
+    private const string Orders = """
         apiVersion: v3.0.2
         kind: DataContract
         id: shop.orders
@@ -51,7 +55,27 @@ internal sealed class ValidPipeline
               - { name: no_debt, type: sql, query: "SELECT count(*) FROM {object} WHERE quantity < 0", mustBe: 0 }
         """;
 
-    public const string CustomersContract = """
+    // What no chain of transformers takes away.
+    private const string Loaded = """
+        apiVersion: v3.0.2
+        kind: DataContract
+        id: target.orders
+        version: "1.0.0"
+        status: active
+        schema:
+          - name: orders
+            logicalType: object
+            properties:
+              - { name: id, logicalType: integer, primaryKey: true, customProperties: [{ property: arrowType, value: int64 }] }
+              - { name: customer_id, logicalType: integer, customProperties: [{ property: arrowType, value: int64 }] }
+              - { name: status, logicalType: string }
+              - { name: amount, physicalType: "decimal(12,2)" }
+              - { name: quantity, logicalType: integer, customProperties: [{ property: arrowType, value: int64 }] }
+              - { name: day, logicalType: date, required: true }
+              - { name: updated_at, logicalType: timestamp, required: true }
+        """;
+
+    private const string Customers = """
         apiVersion: v3.0.2
         kind: DataContract
         id: shop.customers
@@ -77,6 +101,9 @@ internal sealed class ValidPipeline
         insert into customers select i, 'C' || i, '2026-01-01T00:00:00Z' from n;
         """;
 
+    /// <summary>By file.</summary>
+    public static readonly IReadOnlyDictionary<string, string> Contracts = new Dictionary<string, string> { [OrdersContract] = Orders, ["customers.contract.yaml"] = Customers, [LoadedContract] = Loaded };
+
     private readonly Random _random;
     private readonly List<string> _lines;
     private readonly List<string> _columns = ["id", "customer_id", "status", "email", "amount", "quantity", "day", "updated_at"];
@@ -89,7 +116,7 @@ internal sealed class ValidPipeline
         _random = new Random(seed);
         IsIncremental = _random.Next(2) == 0;
         _lines = ["apiVersion: etl/v1", $"pipeline: p{seed.ToString(CultureInfo.InvariantCulture)}", "stages:"];
-        Stage("orders", ["extract: table", "connection: shop", "contract: orders.contract.yaml", "with:", "  table: orders", .. IsIncremental ? new[] { "  incremental: { cursor: updated_at, key: [id] }" } : []]);
+        Stage("orders", ["extract: table", "connection: shop", $"contract: {OrdersContract}", "with:", "  table: orders", .. IsIncremental ? new[] { "  incremental: { cursor: updated_at, key: [id] }" } : []]);
         for (var length = _random.Next(3, 8); length > 0; length--)
         {
             Transform();
@@ -168,13 +195,13 @@ internal sealed class ValidPipeline
             switch ((first + i) % 3)
             {
                 case 0:
-                    Stage("warehouse", "load: table", $"from: {_last}", "connection: duck", "with:", "  table: orders", "  mode: upsert", "  key: [id]", "  on_excluded: keep");
+                    Stage("warehouse", "load: table", $"from: {_last}", "connection: duck", $"contract: {LoadedContract}", "with:", "  table: orders", "  mode: upsert", "  key: [id]", "  on_excluded: keep");
                     break;
                 case 1:
-                    Stage("copy", "load: table", $"from: {_last}", "connection: lite", "with:", "  table: orders", "  mode: upsert", "  key: [id]", "  on_excluded: keep");
+                    Stage("copy", "load: table", $"from: {_last}", "connection: lite", $"contract: {LoadedContract}", "with:", "  table: orders", "  mode: upsert", "  key: [id]", "  on_excluded: keep");
                     break;
                 default:
-                    Stage("lake", "load: parquet", $"from: {_last}", "connection: files", "with:", "  path: \"orders/{year}/{month}/\"", "  partition_by: day", "  mode: upsert", "  key: [id]", "  on_excluded: keep");
+                    Stage("lake", "load: parquet", $"from: {_last}", "connection: files", $"contract: {LoadedContract}", "with:", "  path: \"orders/{year}/{month}/\"", "  partition_by: day", "  mode: upsert", "  key: [id]", "  on_excluded: keep");
                     break;
             }
         }

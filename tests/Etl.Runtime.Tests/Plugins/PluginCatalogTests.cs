@@ -29,6 +29,7 @@ public sealed class PluginCatalogTests
             "Extractor numbers Etl.SamplePlugin.Numbers Listed",
             "Extractor unsound Etl.SamplePlugin.Unsound Listed",
             "Transformer keep_columns Etl.SamplePlugin.KeepColumns Listed",
+            "Transformer misdeclared Etl.SamplePlugin.Misdeclared Listed",
             "Transformer stranger Etl.SamplePlugin.Stranger Listed",
             "Loader tally Etl.SamplePlugin.Tally Listed",
         ]));

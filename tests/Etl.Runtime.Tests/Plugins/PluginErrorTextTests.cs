@@ -76,7 +76,34 @@ public sealed class PluginErrorTextTests
         using var runner = new PipelineRunner([folder.Root], TimeProvider.System);
         var error = (await runner.RunAsync(new PipelineRunRequest(file), CancellationToken.None)).Error!;
         Assert.That($"{error.Code} in stage {error.Stage}: {error.Message}\n  {error.Hint}", Is.EqualTo("""
-            ETL5020 in stage numbers: extractor 'unsound' of stage 'numbers' yields columns that it did not declare
+            ETL5020 in stage numbers: extractor 'unsound' of stage 'numbers' yields 'count' of type int64 where it declared 'number' of type int64
+              This is an error of the plugin: tell its author, or take the version before it.
+            """));
+    }
+
+    [TestCase("count", "2 columns where it declared 3")]
+    [TestCase("name", "'cost' of type decimal128(10,2) where it declared 'price' of type decimal128(10,2)")]
+    [TestCase("order", "'number' of type decimal128(10,2) where it declared 'number' of type int64")]
+    [TestCase("scale", "'price' of type decimal128(10,4) where it declared 'price' of type decimal128(10,2)")]
+    [TestCase("zone", "'at' of type timestamp[us] where it declared 'at' of type timestamp[us,UTC]")]
+    [TestCase("no_value", "NULL in 'price', which it declared never to be NULL")]
+    [TestCase("none", null)]
+    public async Task A_transformer_that_yields_other_rows_than_it_declared(string fault, string? told)
+    {
+        var file = Path.Combine(project, "p.yaml");
+        await File.WriteAllTextAsync(Path.Combine(project, "etl.yaml"), "");
+        await File.WriteAllTextAsync(file, $$"""
+            apiVersion: etl/v1
+            pipeline: p
+            stages:
+              - { id: numbers, extract: numbers, with: { count: 10 } }
+              - { id: priced, transform: misdeclared, from: numbers, with: { fault: {{fault}} } }
+              - { id: counted, load: tally, from: priced, with: { file: tally.json } }
+            """);
+        using var runner = new PipelineRunner([folder.Root], TimeProvider.System);
+        var report = await runner.RunAsync(new PipelineRunRequest(file), CancellationToken.None);
+        Assert.That(report.Error is { } error ? $"{error.Code} in stage {error.Stage}: {error.Message}\n  {error.Hint}" : null, Is.EqualTo(told is null ? null : $"""
+            ETL5020 in stage priced: transformer 'misdeclared' of stage 'priced' yields {told}
               This is an error of the plugin: tell its author, or take the version before it.
             """));
     }
