@@ -3,7 +3,6 @@ using Etl.Contracts;
 using Etl.DuckDb;
 using Etl.Runtime.Definition;
 using Etl.Runtime.Diagnostics;
-using Etl.Runtime.Sql;
 
 namespace Etl.Runtime.Compilation;
 
