@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 
@@ -10,7 +11,8 @@ namespace Etl.Contracts;
 /// </summary>
 /// <param name="partBytes">Of one part; only the last of an object is shorter.</param>
 /// <param name="count">Parts that are filled or on their way at a time.</param>
-public sealed class PartBuffers(int partBytes, int count = 8) : IDisposable
+[SuppressMessage("Design", "CA1001", Justification = "The semaphore has no handle, and a part may come back after its store was closed.")]
+public sealed class PartBuffers(int partBytes, int count = 8)
 {
     private readonly SemaphoreSlim _free = new(count);
 
@@ -53,9 +55,6 @@ public sealed class PartBuffers(int partBytes, int count = 8) : IDisposable
 
         part.Dispose();
     }
-
-    /// <inheritdoc/>
-    public void Dispose() => _free.Dispose();
 
     private void GiveBack(byte[] bytes)
     {

@@ -122,7 +122,8 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
     }
 
     /// <summary>
-    /// The plugins of a project: those of the command line, of <c>etl.yaml</c>, of <c>ETL_PLUGINS</c>, and the built-in ones. Looked for once, and let go with this.
+    /// The plugins of a project: those of the command line, of <c>etl.yaml</c>, of <c>ETL_PLUGINS</c>, and the built-in ones. Looked for once for all projects that have the same
+    /// and pin none, and let go with this.
     /// </summary>
     public PluginCatalog Plugins(Project? project)
     {
@@ -133,24 +134,32 @@ public sealed class PipelineRunner(IReadOnlyList<string> pluginFolders, TimeProv
 
         lock (_catalogs)
         {
-            var known = string.Join('\n', [project?.Folder ?? "", .. AddedPluginFolders(project)]);
-            return _catalogs.TryGetValue(known, out var catalog) ? catalog : _catalogs[known] = ScanPlugins(project);
+            var added = string.Join('\n', AddedPluginFolders(project));
+            var own = $"{project?.Folder}\n{added}";
+            if (!_catalogs.TryGetValue(own, out var catalog))
+            {
+                var pinned = project is null ? null : PluginLock.Read(project.Folder, project.StateFolder);
+                catalog = (pinned is null ? _catalogs.GetValueOrDefault(added) : null) ?? ScanPlugins(project, pinned);
+                _catalogs[own] = catalog;
+                _catalogs[pinned is null ? added : own] = catalog;
+            }
+
+            return catalog;
         }
     }
 
     /// <summary>Lets the plugins go.</summary>
     public void Dispose()
     {
-        foreach (var catalog in _catalogs.Values)
+        foreach (var catalog in _catalogs.Values.Distinct())
         {
             catalog.Dispose();
         }
     }
 
-    private PluginCatalog ScanPlugins(Project? project)
+    private PluginCatalog ScanPlugins(Project? project, PluginLock? pinned)
     {
         var builtIn = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "plugins"));
-        var pinned = project is null ? null : PluginLock.Read(project.Folder, project.StateFolder);
         return PluginCatalog.Scan([.. AddedPluginFolders(project), .. Directory.Exists(builtIn) ? [builtIn] : Array.Empty<string>()], pinned, builtIn);
     }
 

@@ -143,11 +143,7 @@ public sealed class AzureBlobStore : IConnection, IObjectStore
         ValueTask.CompletedTask; // The service drops blocks that no list took by itself, within a week, and has no call to drop them sooner.
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync()
-    {
-        _blocks.Dispose();
-        return ValueTask.CompletedTask;
-    }
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     private BlockBlobClient Blob(string key) => _container.Value.GetBlockBlobClient(NameOf(key));
 

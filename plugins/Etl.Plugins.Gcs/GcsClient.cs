@@ -105,9 +105,13 @@ internal sealed class GcsClient(Uri endpoint, GoogSignature signature, int retri
             headers.TryAddWithoutValidation(name, value);
         }
 
-        // What is stored compressed comes as it is stored, or else the store unpacks it and neither its length nor its ranges are those of the object. Not signed:
-        // Google's own servers change this header on the way.
-        message.Headers.AcceptEncoding.Add(new("gzip"));
+        if (request.Query.Count == 0 && (request.Method == HttpMethod.Get || request.Method == HttpMethod.Head))
+        {
+            // An object that is stored compressed comes as it is stored, or else the store unpacks it and neither its length nor its ranges are those of the object.
+            // Not signed: Google's own servers change this header on the way.
+            message.Headers.AcceptEncoding.Add(new("gzip"));
+        }
+
         return message;
     }
 

@@ -172,7 +172,6 @@ public sealed class GcsStore : IConnection, IObjectStore
             Client.Dispose();
         }
 
-        _parts.Dispose();
         return ValueTask.CompletedTask;
     }
 

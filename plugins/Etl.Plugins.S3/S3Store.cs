@@ -188,7 +188,6 @@ public sealed class S3Store : IConnection, IObjectStore
             client.Value.Dispose();
         }
 
-        _parts.Dispose();
         return ValueTask.CompletedTask;
     }
 

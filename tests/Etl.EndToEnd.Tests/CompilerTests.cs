@@ -17,6 +17,13 @@ public sealed partial class CompilerTests
         "ETL3065", "ETL3066", "ETL3103", "ETL3104", "ETL3105", "ETL3109", "ETL3110", "ETL3122", "ETL3150", "ETL3153", "ETL3154", "ETL3155", "ETL3156", "ETL4503", "ETL4505", "ETL4520", "ETL4541", "ETL4543",
     ];
 
+    [Test]
+    public async Task The_examples_are_right_and_several_projects_are_validated_in_one_call()
+    {
+        var validated = await ShippedCli.RunAsync(ShippedCli.Repository, new Dictionary<string, string>(), "validate", "pipelines");
+        Assert.That((validated.ExitCode, validated.Out), Is.EqualTo((0, "3 pipelines: 0 errors, 0 warnings\n")), validated.ToString());
+    }
+
     [TestCase("", 0, "warning ETL3053")]
     [TestCase("checks: { ETL3053: error }", 2, "error ETL3053")]
     [TestCase("checks: { ETL3053: off }", 0, "1 pipeline: 0 errors, 0 warnings")]

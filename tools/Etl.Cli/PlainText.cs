@@ -27,22 +27,24 @@ internal sealed class PlainText(TextWriter inner) : TextWriter(CultureInfo.Invar
     /// <inheritdoc/>
     public override void Write(ReadOnlySpan<char> buffer)
     {
-        for (var at = buffer.IndexOfAny(Controls); at >= 0; at = buffer.IndexOfAny(Controls))
+        if (buffer.IndexOfAny(Controls) < 0)
         {
-            inner.Write(buffer[..at]);
-            inner.Write(string.Create(CultureInfo.InvariantCulture, $"\\x{(int)buffer[at]:x2}"));
-            buffer = buffer[(at + 1)..];
+            inner.Write(buffer);
+            return;
         }
 
-        inner.Write(buffer);
+        // In one piece: others may write too.
+        var text = new StringBuilder();
+        foreach (var c in buffer)
+        {
+            _ = Controls.Contains(c) ? text.Append(CultureInfo.InvariantCulture, $"\\x{(int)c:x2}") : text.Append(c);
+        }
+
+        inner.Write(text.ToString());
     }
 
     /// <inheritdoc/>
-    public override void WriteLine(string? value)
-    {
-        Write(value.AsSpan());
-        inner.Write('\n');
-    }
+    public override void WriteLine(string? value) => Write($"{value}\n".AsSpan());
 
     /// <inheritdoc/>
     public override Task WriteLineAsync(string? value)

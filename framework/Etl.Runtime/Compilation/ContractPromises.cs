@@ -68,7 +68,7 @@ internal sealed class ContractPromises(ResolvedStage stage, ContractFile file, R
             return;
         }
 
-        if (plan.Mode is LoadMode.Append or LoadMode.Changes)
+        if (plan.Mode is LoadMode.Append or LoadMode.Changes or LoadMode.ReplacePartitions)
         {
             bag.AddWarning(
                 place, "ETL3156", $"the contract promises that ({names}) is unique, and '{stage.Id}' adds rows to those of earlier runs: a row that is read again when it has changed is there twice",

@@ -118,7 +118,7 @@ internal sealed partial class GraphTyper
     }
 
     // Whether an error is of a column that is missing because of another error.
-    private bool FollowsFromAnother(ResolvedStage stage, EtlException error) => stage.Definition.From.SelectMany(f => LostAbove(f.Stage)).Any(c => IsNamed(c, error));
+    private bool FollowsFromAnother(ResolvedStage stage, EtlException error) => _lost.Count > 0 && stage.Definition.From.SelectMany(f => LostAbove(f.Stage)).Any(c => IsNamed(c, error));
 
     private IEnumerable<string> LostAbove(string stage) => _lost.GetValueOrDefault(stage, []).Concat(_stages[stage].Definition.From.SelectMany(f => LostAbove(f.Stage)));
 

@@ -25,7 +25,8 @@ internal static class Resilience
                 MaxDelay = policies.Retry.Max,
                 UseJitter = true,
                 ShouldHandle = arguments => ValueTask.FromResult(
-                    arguments.Outcome.Exception is { } e && isTransient(e) && !(time.GetElapsedTime(started) + WaitAfter(policies.Retry, arguments.AttemptNumber) >= policies.Timeout)),
+                    arguments.Outcome.Exception is { } e && isTransient(e)
+                        && (policies.Timeout is not { } limit || time.GetElapsedTime(started) + WaitAfter(policies.Retry, arguments.AttemptNumber) < limit)),
                 OnRetry = arguments =>
                 {
                     onRetry(arguments.AttemptNumber + 1, arguments.RetryDelay, arguments.Outcome.Exception!);
@@ -40,8 +41,8 @@ internal static class Resilience
     // Without the random part.
     private static TimeSpan WaitAfter(RetryPolicy retry, int attempt)
     {
-        var wait = retry.Base * (retry.Backoff switch { Backoff.Exponential => Math.Pow(2, attempt), Backoff.Linear => attempt + 1, _ => 1 });
-        return wait < retry.Max ? wait : retry.Max;
+        var times = retry.Backoff switch { Backoff.Exponential => Math.Pow(2, attempt), Backoff.Linear => attempt + 1, _ => 1 };
+        return TimeSpan.FromSeconds(Math.Min(retry.Base.TotalSeconds * times, retry.Max.TotalSeconds));
     }
 
     private sealed class BreakerOptions : ResilienceStrategyOptions;

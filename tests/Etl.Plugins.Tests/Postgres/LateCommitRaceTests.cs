@@ -13,8 +13,8 @@ public sealed class LateCommitRaceTests
 {
     private const int Writers = 16;
 
-    // On a machine that does other things too; ten minutes make 100,000 rows and more.
-    private const int RowsPerSecond = 75;
+    // On a machine that does other things too, some of them heavy; alone it makes ten times as many.
+    private const int RowsPerSecond = 25;
 
     private static readonly PostgresIncrementalOptions ByAt = new() { Cursor = "at" };
 
@@ -71,7 +71,7 @@ public sealed class LateCommitRaceTests
         TestContext.Out.WriteLine($"{rows} rows, {await db.TextAsync("SELECT sum(v + 1) FROM s")} versions");
         Assert.Multiple(() =>
         {
-            Assert.That(rows, Is.GreaterThan(seconds * RowsPerSecond), "or it was no race");
+            Assert.That(rows, Is.GreaterThan(seconds >= 600 ? 100_000 : seconds * RowsPerSecond), "or it was no race");
             Assert.That(exact.Select(r => $"{r.Name} {outcomes[r.Name]}"), Is.EqualTo(exact.Select(r => $"{r.Name} {RaceOutcome.Nothing}")));
             Assert.That(exact.Select(r => r.Moved), Has.All.GreaterThan(3), "each read while the writers wrote");
             Assert.That(controls.Select(r => outcomes[r.Name].Lost), Has.All.GreaterThan(0));

@@ -16,7 +16,7 @@ public sealed class PartBuffersTests
     [TestCase(3_000, 3)]
     public async Task Parts_make_up_the_stream_and_none_is_empty(int length, int parts)
     {
-        using var buffers = new PartBuffers(PartBytes);
+        var buffers = new PartBuffers(PartBytes);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         await using var content = new MadeStream(1, length);
         using var first = await buffers.FillAsync(content, hash, default);
@@ -42,7 +42,7 @@ public sealed class PartBuffersTests
     public async Task Many_uploads_hold_no_more_parts_than_one_and_all_of_them_end()
     {
         const int Count = 3;
-        using var buffers = new PartBuffers(PartBytes, Count);
+        var buffers = new PartBuffers(PartBytes, Count);
         var (held, most) = (0, 0);
         await Task.WhenAll(Enumerable.Range(0, 20).Select(n => Task.Run(() => UploadAsync(n))));
         Assert.That(most, Is.EqualTo(Count));
@@ -88,7 +88,7 @@ public sealed class PartBuffersTests
     [Test]
     public async Task A_part_that_was_given_back_holds_nothing()
     {
-        using var buffers = new PartBuffers(PartBytes, 1);
+        var buffers = new PartBuffers(PartBytes, 1);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var part = await buffers.FillAsync(new MadeStream(1, 10), hash, default);
         part.Dispose();

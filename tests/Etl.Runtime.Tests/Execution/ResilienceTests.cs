@@ -100,15 +100,26 @@ public sealed class ResilienceTests
         var policies = new Policies { Retry = new RetryPolicy { Attempts = 5, Base = TimeSpan.FromSeconds(1), Max = TimeSpan.FromSeconds(1) }, CircuitBreaker = new CircuitBreakerPolicy { ConsecutiveFailures = 100 }, Timeout = timeout is { } ms ? TimeSpan.FromMilliseconds(ms) : null };
         var pipeline = Resilience.Of(policies with { Retry = policies.Retry with { Backoff = Backoff.Constant } }, e => e is TimeoutException, time, (_, _, _) => { });
         var run = pipeline.ExecuteAsync(_ => ++calls > 0 ? throw new TimeoutException() : ValueTask.CompletedTask).AsTask();
-        while (!run.IsCompleted)
+        for (var before = 0; !run.IsCompleted; before = Volatile.Read(ref calls))
         {
+            await Task.WhenAny(run, CalledAsync(before));
             // Jittered: at most a quarter more.
             time.Advance(TimeSpan.FromMilliseconds(1_250));
-            await Task.Delay(10);
         }
 
         await Assert.ThrowsAsync<TimeoutException>(() => run);
         Assert.That(calls, Is.EqualTo(expected), "what failed is told, not that time was up");
+
+        async Task CalledAsync(int before)
+        {
+            while (Volatile.Read(ref calls) == before && !run.IsCompleted)
+            {
+                await Task.Delay(5);
+            }
+
+            // Until the wait that follows has begun.
+            await Task.Delay(50);
+        }
     }
 
     [Test]
