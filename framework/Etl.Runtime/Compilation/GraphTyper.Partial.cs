@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Etl.Contracts;
 using Etl.Runtime.Sql;
 
@@ -38,11 +39,21 @@ internal sealed partial class GraphTyper
             SetStep => WholeInputs.Of(tree, inputs),
             DeduplicateStep one => inputs[from[0]].IsUniqueBy([.. one.Key]) ? [] : [new WholeInput(from[0], InputUse.OneOfKey, one.Key)],
             RowLocalStep local => OfExpressions([.. (local.Columns ?? []).Select(c => c.Expression.Text), .. local.Refusals.Where(r => !r.Windowed).Select(r => r.When.Text)], inputs),
+            LookupStep meeting when MeetsOthers(meeting, from) => [new WholeInput(from[1], InputUse.Lookup), .. OfExpressions(TextsOf(meeting), inputs)],
             // A row that finds no partner is left out, and comes when its partner does.
             LookupStep { OnNoMatch: RefusalAction.Exclude, OnSeveral: not SeveralMatches.First } inner => OfExpressions(TextsOf(inner), inputs),
             LookupStep lookup => [new WholeInput(from[1], InputUse.Lookup), .. OfExpressions(TextsOf(lookup), inputs)],
             _ => [],
         };
+    }
+
+    // Rows of one source that changes: by a key of both they meet themselves, by anything else others, which need not have changed when they did.
+    private bool MeetsOthers(LookupStep join, List<string> from)
+    {
+        return _increments[from[0]].Intersect(_increments[from[1]]).Any() && !(join.SecondKey.Count > 0 && from.TrueForAll(f => _schemas[f].IsUniqueBy([.. join.SecondKey])) && join.SecondKey.All(IsEqual));
+
+        bool IsEqual(string column) => join.On.Text.Contains($"{SqlText.Quote(from[0], column)} = {SqlText.Quote(from[1], column)}", StringComparison.Ordinal)
+            || Regex.IsMatch(join.On.Text, $@"(?<!\w){Regex.Escape(from[0])}\s*\.\s*{Regex.Escape(column)}(?!\w)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant);
     }
 
     private static List<string> TextsOf(LookupStep lookup) => [lookup.On.Text, .. lookup.Columns.Select(c => c.Expression.Text)];

@@ -29,6 +29,27 @@ internal sealed class SetExpressions(WholeInputs queries)
     public static JsonObject? KeptByNumber(JsonObject select) =>
         select["qualify"] is JsonObject { } q && (string)q["type"]! == "COMPARE_EQUAL" && q["left"] is JsonObject window && (string)window["type"]! == "WINDOW_ROW_NUMBER" && IsOne(q["right"]) ? window : null;
 
+    /// <summary>The same in other words, <c>FROM (SELECT ..., row_number() OVER (PARTITION BY ...) AS n ...) WHERE n = 1</c>, or by a common table expression: what stands below, and the window in it.</summary>
+    public static (JsonObject Select, JsonObject Window)? NumberedBelow(JsonObject select)
+    {
+        var table = select["from_table"]!.AsObject();
+        var below = (string)table["type"]! switch
+        {
+            "SUBQUERY" => table["subquery"]!["node"] as JsonObject,
+            "BASE_TABLE" => (select["cte_map"]?["map"]?.AsArray() ?? []).Where(c => QueryPromises.Same((string)c!["key"]!, (string)table["table_name"]!)).Select(c => c!["value"]!["query"]?["node"] as JsonObject).FirstOrDefault(),
+            _ => null,
+        };
+        if (below is null || (string)below["type"]! != "SELECT_NODE")
+        {
+            return null;
+        }
+
+        var ones = Conjuncts(select["where_clause"] as JsonObject).Where(c => (string)c["type"]! == "COMPARE_EQUAL" && IsOne(c["right"]) && Class(c["left"]!.AsObject()) == "COLUMN_REF")
+            .Select(c => (string)c["left"]!["column_names"]!.AsArray()[^1]!).ToList();
+        var window = In(below["select_list"]).FirstOrDefault(i => (string)i["type"]! == "WINDOW_ROW_NUMBER" && ones.Exists(n => QueryPromises.Same((string?)i["alias"], n)));
+        return window is null ? null : (below, window);
+    }
+
     /// <summary>The names that columns have in what a SELECT gives; null where one is not there, or is no column.</summary>
     public static IReadOnlyList<string>? NamesOf(JsonObject select, IReadOnlyList<JsonObject> columns)
     {

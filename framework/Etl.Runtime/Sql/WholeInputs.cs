@@ -97,17 +97,17 @@ internal sealed class WholeInputs
 
     private Reads Everything => _inputs.Keys.Aggregate(Reads.None, (all, i) => all.And(Reads.Of(i))).Raised(InputUse.Unknown);
 
-    private Reads Select(JsonObject node, bool isLast)
+    private Reads Select(JsonObject node, bool isLast, JsonObject? numbered = null)
     {
         var direct = new List<(string Alias, string Input)>();
-        var reads = From(node["from_table"]!.AsObject(), direct);
+        var reads = isLast && SetExpressions.NumberedBelow(node) is { } below ? Numbered(node, below.Select, below.Window) : From(node["from_table"]!.AsObject(), direct);
         var groups = SetExpressions.GroupsOf(node);
         if (groups is not null)
         {
             reads = reads.Raised(InputUse.Aggregate, except: OneRowEach(groups, direct));
         }
 
-        var kept = isLast ? SetExpressions.KeptByNumber(node) : null;
+        var kept = numbered ?? (isLast ? SetExpressions.KeptByNumber(node) : null);
         foreach (var window in SetExpressions.WindowsOf(node))
         {
             var one = OneRowEach(SetExpressions.PartitionsOf(window), direct);
@@ -126,6 +126,13 @@ internal sealed class WholeInputs
         }
 
         return Limited(node, node["sample"] is null ? reads : reads.Raised(InputUse.Limit));
+    }
+
+    private Reads Numbered(JsonObject node, JsonObject below, JsonObject window)
+    {
+        var reads = Select(below, isLast: true, window);
+        _key = _key is { } key ? SetExpressions.NamesOf(node, [.. key.Select(k => new JsonObject { ["class"] = "COLUMN_REF", ["column_names"] = new JsonArray(k) })]) : null;
+        return reads;
     }
 
     private Reads Keep(Reads reads, JsonObject select, IEnumerable<JsonObject> key, IReadOnlySet<string> one)

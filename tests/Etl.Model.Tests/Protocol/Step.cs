@@ -80,7 +80,7 @@ internal static class Steps
         (6, Writes),
         (1, Edits),
         (1, Readings(shape).Select(reading => (Step)new Step.Run(reading))),
-        (6, Gen.Select(OneOf(Points(shape)), Readings(shape), (point, reading) => (Step)new Step.Crash(point, 1, reading, Elsewhere: false)))).Array[3, 8];
+        (6, Gen.Select(OneOf(Points(shape)), Readings(shape), (point, reading) => (Step)new Step.Crash(point, 1, reading, Elsewhere: false)))).Array[3, 6];
 
     /// <summary>All that can happen.</summary>
     public static Gen<Step[]> Of(Shape shape)

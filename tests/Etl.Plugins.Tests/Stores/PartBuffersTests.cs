@@ -45,7 +45,7 @@ public sealed class PartBuffersTests
         var buffers = new PartBuffers(PartBytes, Count);
         var (held, most) = (0, 0);
         await Task.WhenAll(Enumerable.Range(0, 20).Select(n => Task.Run(() => UploadAsync(n))));
-        Assert.That(most, Is.EqualTo(Count));
+        Assert.That(most, Is.InRange(2, Count));
 
         async Task UploadAsync(int n)
         {

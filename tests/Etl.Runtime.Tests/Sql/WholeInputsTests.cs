@@ -50,6 +50,13 @@ public sealed class WholeInputsTests
         ("SELECT * FROM o QUALIFY row_number() OVER (PARTITION BY c ORDER BY a DESC, id) = 2", "o: Window"),
         ("SELECT *, row_number() OVER (ORDER BY id) AS r FROM o QUALIFY row_number() OVER (PARTITION BY c ORDER BY id) = 1", "o: Window"),
         ("SELECT * FROM (SELECT DISTINCT ON (c) * FROM o ORDER BY a, id) s", "o: Window"),
+        ("SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY c ORDER BY a DESC, id) AS r FROM o) s WHERE r = 1", "o: OneOfKey (c)"),
+        ("SELECT id, k FROM (SELECT id, c AS k, row_number() OVER (PARTITION BY c ORDER BY a DESC, id) AS r FROM o) s WHERE s.r = 1", "o: OneOfKey (k)"),
+        ("WITH s AS (SELECT *, row_number() OVER (PARTITION BY c ORDER BY a DESC, id) AS r FROM o) SELECT id, c AS k FROM s WHERE r = 1", "o: OneOfKey (k)"),
+        ("SELECT id FROM (SELECT *, row_number() OVER (PARTITION BY c ORDER BY a DESC, id) AS r FROM o) s WHERE r = 1", "o: OneOfKey ()"),
+        ("SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY c ORDER BY a DESC, id) AS r FROM o) s WHERE r = 2", "o: Window"),
+        ("SELECT * FROM (SELECT *, rank() OVER (PARTITION BY c ORDER BY a DESC) AS r FROM o) s WHERE r = 1", "o: Window"),
+        ("SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY c ORDER BY a, id) AS r, row_number() OVER (PARTITION BY d ORDER BY a, id) AS q FROM o) s WHERE r = 1", "o: Window"),
 
         // A number of rows
         ("SELECT id FROM o ORDER BY a, id LIMIT 3", "o: Limit"),
