@@ -71,7 +71,7 @@ public sealed class WholeInputsTests
         ("SELECT id, 1 + rank() OVER w AS s FROM o WINDOW w AS (PARTITION BY d ORDER BY a)", "o: Window"),
         ("SELECT id FROM o QUALIFY count(*) OVER (PARTITION BY c) > 2", "o: Window"),
         ("SELECT o.id, i.line, sum(i.n) OVER (PARTITION BY o.id) AS s FROM o JOIN i ON i.o = o.id", "i: Window"),
-        ("SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY c ORDER BY a DESC, id) AS r FROM o) WHERE r = 1", "o: Window"),
+        ("SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY c ORDER BY a DESC, id) AS r FROM o) WHERE r = 1", "o: OneOfKey (c)"),
 
         // A row of several
         ("SELECT d, sum(a) AS s FROM o GROUP BY d", "o: Aggregate"),
